@@ -1,0 +1,1 @@
+"""The ground that everything stands on: registry, components, recipes, errors. Imports no torch."""

@@ -1,0 +1,1 @@
+"""Datasets: where the training clips come from."""

@@ -1,0 +1,1 @@
+"""Evaluation: how generated clips compare with real ones."""

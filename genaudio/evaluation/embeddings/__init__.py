@@ -1,0 +1,1 @@
+"""Embeddings: features of a clip for metrics and the audit."""

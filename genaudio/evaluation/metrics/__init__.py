@@ -1,0 +1,1 @@
+"""Metrics: generated features against reference features."""

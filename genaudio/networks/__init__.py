@@ -1,0 +1,1 @@
+"""Networks: the neural networks inside the denoiser."""

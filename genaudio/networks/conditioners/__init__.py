@@ -1,0 +1,1 @@
+"""Conditioners: what a label becomes for the network."""

@@ -1,0 +1,1 @@
+"""Preconditioners: what turns a raw network into the denoiser D(x; sigma)."""

@@ -1,0 +1,1 @@
+"""Representations: what the model sees of a waveform, and the way back."""

@@ -1,0 +1,1 @@
+"""Runs: their stages, their directory, and the model that comes out."""

@@ -1,0 +1,1 @@
+"""Guidance: steers a denoiser towards its condition."""

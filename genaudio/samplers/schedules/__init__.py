@@ -1,0 +1,1 @@
+"""Schedules: the noise levels that a solver visits."""

@@ -1,0 +1,1 @@
+"""Training: the loop, the loss, the moving average and the checkpoints."""
