@@ -68,4 +68,4 @@ class Dataset(Component, ABC):
 
     @abstractmethod
     def open(self, split: Split, *, cache: Path | None = None, progress: Progress | None = None) -> Clips:
-        """The clips of a split; `cache` is a folder for decoded audio. Raises `DataError` if there is nothing to use."""
+        """The clips of a split; `cache` is a folder for decoded audio. Raises `DataError` if none is usable."""
