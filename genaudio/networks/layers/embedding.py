@@ -1,0 +1,38 @@
+"""What a noise level becomes for the network.
+
+Shapes: noise_level (batch,); embedding (batch, size).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+# Cycles per unit of noise level. Ln(sigma) / 4 spans about 3 units, so the highest resolves 1% of sigma; the lowest leaves
+# levels of up to 1,000 (discrete time steps) apart.
+_LOWEST, _HIGHEST = 1 / 2048, 8.0
+
+
+class NoiseEmbedding(nn.Module):
+    """Sine and cosine of the noise level at geometrically spaced frequencies, then two linear layers.
+
+    The angles are computed in float32 (float64 for a float64 network) whatever the surrounding precision.
+    """
+
+    def __init__(self, features: int, size: int) -> None:
+        super().__init__()
+        self.num_frequencies = features // 2
+        self.hidden = nn.Linear(2 * self.num_frequencies, size)
+        self.out = nn.Linear(size, size)
+
+    def forward(self, noise_level: Tensor) -> Tensor:
+        dtype = torch.promote_types(self.hidden.weight.dtype, torch.float32)
+        with torch.autocast(noise_level.device.type, enabled=False):
+            steps = torch.linspace(0, 1, self.num_frequencies, dtype=dtype, device=noise_level.device)
+            frequencies = _LOWEST * (_HIGHEST / _LOWEST) ** steps
+            angles = 2 * math.pi * noise_level.to(dtype)[:, None] * frequencies
+            features = torch.cat([angles.cos(), angles.sin()], dim=1).to(self.hidden.weight.dtype)
+        embedding: Tensor = self.out(nn.functional.silu(self.hidden(features)))
+        return embedding
