@@ -48,7 +48,7 @@ def encode(waveform: NDArray[np.floating], sample_rate: int) -> tuple[str, bytes
     """`(media type, bytes)` of a 16-bit file: FLAC, or WAV where that is smaller. Every current browser plays both."""
     samples = np.clip(np.nan_to_num(waveform, nan=0.0, posinf=1.0, neginf=-1.0), -1, 1).T
     files = {"audio/wav": _file(samples, sample_rate, "WAV")}
-    if 0 < samples.size and samples.shape[1] <= 8:
+    if samples.size > 0 and samples.shape[1] <= 8:
         files["audio/flac"] = _file(samples, sample_rate, "FLAC")
     media = min(files, key=lambda name: len(files[name]))
     return media, files[media]

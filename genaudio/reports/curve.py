@@ -40,8 +40,8 @@ def curve(
     rows: Sequence[Mapping[str, object]],
     key: str,
     *,
-    width: float = 860,
-    height: float = 240,
+    width: float = 1120,
+    height: float = 250,
     smoothing: bool = True,
 ) -> Curve | None:
     """The course of `key` over `step`; None with fewer than two finite values. Logarithmic above a ratio of 4."""
@@ -54,8 +54,8 @@ def curve(
     if len(points) < 2:
         return None
     steps, values = np.array(points, dtype=np.float64).T
-    smooth = smoothed(values) if smoothing else values
     logarithmic = bool(smoothing and values.min() > 0 and values.max() / values.min() > 4)
+    smooth = (np.exp(smoothed(np.log(values))) if logarithmic else smoothed(values)) if smoothing else values
     low, high = _limits(values, logarithmic)
 
     def y(value: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -76,14 +76,15 @@ def curve(
 
 
 def smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """An exponential moving average over about a thirtieth of the course, corrected for its start (as in Adam)."""
-    decay = 1 - 1 / max(1.0, len(values) / 30)
-    result = np.empty_like(values)
-    total, weight = 0.0, 0.0
-    for index, value in enumerate(values):
-        total, weight = decay * total + value, decay * weight + 1
-        result[index] = total / weight
-    return result
+    """A centred Gaussian average, about a thirtieth of the course wide; at the ends it averages over what there is."""
+    deviation = len(values) / 60
+    if deviation < 0.5:
+        return values.copy()
+    offsets = np.arange(-math.ceil(4 * deviation), math.ceil(4 * deviation) + 1)
+    kernel = np.exp(-0.5 * np.square(offsets / deviation))
+    total = np.convolve(values, kernel)[len(offsets) // 2 :][: len(values)]
+    weight = np.convolve(np.ones_like(values), kernel)[len(offsets) // 2 :][: len(values)]
+    return np.asarray(total / weight)
 
 
 def _limits(values: NDArray[np.float64], logarithmic: bool) -> tuple[float, float]:

@@ -172,8 +172,8 @@ def _tile(title: str, figure: str, detail: str) -> dict[str, str]:
 
 def _curves(data: ReportData) -> list[dict[str, Any]]:
     loss = curve(data.metrics, "loss")
-    rate = curve(data.metrics, "learning_rate", width=420, height=110, smoothing=False)
-    norm = curve(data.metrics, "gradient_norm", width=420, height=110)
+    rate = curve(data.metrics, "learning_rate", width=520, height=130, smoothing=False)
+    norm = curve(data.metrics, "gradient_norm", width=520, height=130)
     shown: list[tuple[str, str, Curve | None, str]] = [
         ("Loss", "over steps; thin: as logged, thick: smoothed", loss, "double"),
         ("Learning rate", "over steps", rate, "single"),
@@ -203,7 +203,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _value(value: object) -> str:
-    """A fact as text: four significant digits for floats, thousands apart for whole numbers."""
+    """A fact as text: four significant digits for floats, lists with commas, a dash for None."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -10,17 +10,17 @@ import math
 from dataclasses import dataclass
 
 import matplotlib
-import matplotlib.image
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from genaudio.evaluation.log_mel import LogMel, hz_to_mel
 
 COLOURS = "magma"  # even in lightness: reads the same in grey print and to colour-blind eyes
 RANGE_DB = 80.0
-_BANDS = 112
-_COLUMNS = 280
+_BANDS = 96
+_COLUMNS = 256
 _WINDOW = 0.032
 
 
@@ -33,7 +33,7 @@ class Tick:
 
 
 def levels(waveform: NDArray[np.floating], sample_rate: int) -> NDArray[np.float32]:
-    """`(bands, frames)` in dB, lowest band first: power is averaged over channels, about 280 frames a clip."""
+    """`(bands, frames)` in dB, lowest band first: power is averaged over channels, about 256 frames a clip."""
     finite = np.nan_to_num(waveform, nan=0.0, posinf=1.0, neginf=-1.0).astype(np.float32)
     if finite.shape[-1] == 0:
         finite = np.zeros((1, 1), np.float32)
@@ -46,24 +46,21 @@ def levels(waveform: NDArray[np.floating], sample_rate: int) -> NDArray[np.float
 
 
 def ceiling(pictures: list[NDArray[np.float32]]) -> float:
-    """The level at the bright end for all pictures of a page: their loudest cell, rounded up to 5 dB, 0 dB if none."""
-    loudest = max((float(picture.max()) for picture in pictures), default=0.0)
-    return 5.0 * math.ceil(max(loudest, -60.0) / 5)
+    """The bright end, in dB, of all pictures of a page: the 99.9th percentile of their cells, up to the next 5 dB.
+
+    Between -60 and 0 dB, so that neither a page of silence is amplified nor one overloaded clip darkens all others.
+    """
+    cells = np.concatenate([picture.ravel() for picture in pictures]) if pictures else np.zeros(1)
+    return 5.0 * math.ceil(min(max(float(np.percentile(cells, 99.9)), -60.0), 0.0) / 5)
 
 
 def png(picture: NDArray[np.float32], top: float) -> bytes:
     """The PNG of levels between `top - 80` and `top` dB, low frequencies below."""
+    share = np.clip((picture[::-1] - (top - RANGE_DB)) / RANGE_DB, 0, 1)
+    image = Image.fromarray(np.ascontiguousarray(np.rint(share * 255), dtype=np.uint8))  # a byte a cell, not four
+    image.putpalette(matplotlib.colormaps[COLOURS](np.arange(256), bytes=True)[:, :3].tobytes())
     buffer = io.BytesIO()
-    matplotlib.image.imsave(
-        buffer,
-        picture[::-1],
-        vmin=top - RANGE_DB,
-        vmax=top,
-        cmap=COLOURS,
-        format="png",
-        metadata={"Software": None},
-        pil_kwargs={"optimize": True},
-    )
+    image.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
 
 

@@ -1,7 +1,7 @@
 "use strict";
 for (const card of document.querySelectorAll(".card")) {
   const audio = card.querySelector("audio");
-  const plot = card.querySelector(".plot");
+  const view = card.querySelector(".view");
   const head = card.querySelector(".playhead");
   const follow = () => {
     head.style.left = 100 * audio.currentTime / (audio.duration || 1) + "%";
@@ -13,8 +13,8 @@ for (const card of document.querySelectorAll(".card")) {
     follow();
   });
   audio.addEventListener("pause", () => card.classList.remove("playing"));
-  plot.addEventListener("click", (event) => {
-    const box = plot.getBoundingClientRect();
+  view.addEventListener("click", (event) => {
+    const box = view.getBoundingClientRect();
     if (audio.duration) audio.currentTime = audio.duration * (event.clientX - box.left) / box.width;
     audio.play();
   });
