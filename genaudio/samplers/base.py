@@ -1,37 +1,63 @@
-"""The contract of solvers.
+"""The contract of solvers, and the one loop that they share.
 
 Shapes: x (batch, ...), any float dtype; sigmas (num_steps + 1,), float64 on the CPU, descending, last value often 0.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from genaudio.core.component import Component
+from genaudio.core.errors import GenaudioError
 
 Denoiser = Callable[[Tensor, float], Tensor]  # D(x, sigma): estimate of the clean x; sigma is a Python float
 Callback = Callable[[int, int], None]  # (steps done, steps in all)
 # One generator for the whole batch, or one for each item, so that an item's noise does not depend on its neighbours.
 Generators = torch.Generator | Sequence[torch.Generator]
 
+_HALF = (torch.float16, torch.bfloat16)
+
 
 class Solver(Component, ABC):
-    """Integrates dx/dsigma = (x - D(x; sigma)) / sigma from the first noise level to the last."""
+    """Integrates dx/dsigma = (x - D(x; sigma)) / sigma from the first noise level to the last.
 
-    @property
-    @abstractmethod
-    def order(self) -> int:
-        """Order of convergence in the number of steps."""
+    A solver is `plan`, `init` and `step`, all pure: `plan` works out every coefficient once, in float64 on the host;
+    `step` is then a few fused tensor operations that never wait for the device. `solve` is the loop over them.
+    """
+
+    if TYPE_CHECKING:  # a property of some solvers and a field of others, which pydantic keeps apart at run time
+
+        @property
+        def order(self) -> int:
+            """Order of convergence in the number of steps."""
 
     @abstractmethod
     def evaluations(self, num_steps: int) -> int:
         """Evaluations of the denoiser over a schedule of `num_steps` steps that ends at sigma = 0."""
 
     @abstractmethod
+    def plan(self, levels: Sequence[float]) -> Sequence[Any]:
+        """The coefficients of each step from `levels[i]` to `levels[i + 1]`, one record a step."""
+
+    def init(self, x: Tensor) -> Any:
+        """The state before the first step; a one-step method has none."""
+        return ()
+
+    @abstractmethod
+    def step(
+        self, denoiser: Denoiser, x: Tensor, state: Any, coefficients: Any, generator: Generators | None = None
+    ) -> tuple[Tensor, Any]:
+        """One step: x at the next level, and the next state. `coefficients` is the step's record of the plan.
+
+        Neither `x` nor `state` is modified.
+        """
+
     def solve(
         self,
         denoiser: Denoiser,
@@ -41,7 +67,36 @@ class Solver(Component, ABC):
         generator: Generators | None = None,
         callback: Callback | None = None,
     ) -> Tensor:
-        """The end of the trajectory that starts at `x` at noise level `sigmas[0]`; `x` is left untouched."""
+        """The end of the trajectory that starts at `x` at noise level `sigmas[0]`; `x` is left untouched.
+
+        The result has the dtype and device of `x`. Half-precision input is stepped in float32 (the denoiser still sees
+        the given dtype), since thousands of small updates would be lost to rounding. Gradients flow through; wrap the
+        call in `torch.no_grad()` where none are wanted. Raises `GenaudioError` for sigmas that are no schedule.
+        """
+        levels = checked_levels(sigmas)
+        if not isinstance(x, Tensor) or not x.is_floating_point() or x.ndim == 0:
+            given = f"x is {x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else f"x is a {type(x).__name__}"
+            raise GenaudioError(given, expected="a float tensor (batch, ...)")
+        given_dtype = x.dtype
+        working_dtype = torch.float32 if given_dtype in _HALF else given_dtype
+
+        def denoise(y: Tensor, sigma: float) -> Tensor:
+            clean = denoiser(y.to(given_dtype), sigma)
+            if clean.shape != y.shape:
+                raise GenaudioError(
+                    f"the denoiser returned {tuple(clean.shape)} for x of {tuple(y.shape)}",
+                    expected="an estimate of the clean x, of the shape of x",
+                )
+            return clean.to(working_dtype)
+
+        y = x.to(working_dtype)
+        plan = self.plan(levels)
+        state = self.init(y)
+        for index, coefficients in enumerate(plan):
+            y, state = self.step(denoise, y, state, coefficients, generator)
+            if callback is not None:
+                callback(index + 1, len(plan))
+        return y.to(given_dtype)
 
     def num_steps(self, nfe: int) -> int:
         """The most steps whose evaluations do not exceed `nfe`, at least 1."""
@@ -49,3 +104,29 @@ class Solver(Component, ABC):
         while self.evaluations(steps + 1) <= nfe:
             steps += 1
         return steps
+
+
+def checked_levels(sigmas: Tensor) -> tuple[float, ...]:
+    """The noise levels as Python floats; raises `GenaudioError` unless they are finite, descending and >= 0."""
+    if not isinstance(sigmas, Tensor):
+        raise GenaudioError(f"sigmas is a {type(sigmas).__name__}", expected="a tensor (num_steps + 1,)")
+    if sigmas.ndim != 1 or len(sigmas) < 2:
+        raise GenaudioError(
+            f"sigmas has the shape {tuple(sigmas.shape)}",
+            expected="(num_steps + 1,) with at least one step",
+            mend="take them from a schedule: schedule.sigmas(num_steps, sigma_min, sigma_max)",
+        )
+    if sigmas.is_complex() or sigmas.dtype == torch.bool:
+        raise GenaudioError(f"sigmas is {sigmas.dtype}", expected="real noise levels, best in float64")
+    levels = tuple(float(level) for level in sigmas.detach().to("cpu", torch.float64).tolist())
+    for index, level in enumerate(levels):
+        if not math.isfinite(level) or level < 0:
+            raise GenaudioError(f"sigmas[{index}] is {level}", expected="finite noise levels, none below 0")
+    for index in range(1, len(levels)):
+        if levels[index] >= levels[index - 1]:
+            raise GenaudioError(
+                f"sigmas[{index - 1}] is {levels[index - 1]:g} and sigmas[{index}] is {levels[index]:g}",
+                expected="each noise level lower than the one before",
+                mend="sort them in descending order, each once (sigmas.unique().flip(0))",
+            )
+    return levels

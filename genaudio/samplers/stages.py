@@ -1,0 +1,194 @@
+"""Steps made of stages: the form in which every exponential solver's plan is written, and how a step of it is run.
+
+A stage evaluates the denoiser, stores a prediction under a number, and updates the step's x from stored predictions. A
+step of a multistep method is one stage that looks back; a step of a singlestep method is several stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genaudio.samplers.base import Denoiser
+from genaudio.samplers.exponential import Prediction, extrapolation_to_zero, kappa, update
+
+Predictions = Mapping[int, Tensor]  # the state between steps: stored predictions by number
+# (s, t, levels of the predictions) -> (decay, weights); see `exponential.update`
+Rule = Callable[[float, float, Sequence[float]], tuple[float, tuple[float, ...]]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One evaluation at `sigma`, stored, then `decay x + sum weight * prediction[number]` over `terms`."""
+
+    sigma: float
+    saves: tuple[tuple[int, float | None], ...]  # (number, kappa): store x - kappa D, or D itself where kappa is None
+    decay: float
+    terms: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The stages of one step, and the predictions that later steps still need."""
+
+    stages: tuple[Stage, ...]
+    keeps: tuple[int, ...]
+
+
+def run_step(denoiser: Denoiser, x: Tensor, state: Predictions, step: Step) -> tuple[Tensor, Predictions]:
+    """x at the end of the step and the predictions to keep; the arguments are left as they are."""
+    predictions = dict(state)
+    y = x
+    for stage in step.stages:
+        clean = denoiser(y, stage.sigma)
+        for number, factor in stage.saves:
+            predictions[number] = clean if factor is None else torch.sub(y, clean, alpha=factor)
+        y = _combine(x, stage.decay, [(predictions[number], weight) for number, weight in stage.terms])
+    return y, {number: predictions[number] for number in step.keeps}
+
+
+def _combine(x: Tensor, decay: float, terms: Sequence[tuple[Tensor, float]]) -> Tensor:
+    """`decay x + sum weight * prediction` in as few passes over memory as it takes."""
+    total = sum(weight for _, weight in terms)
+    if abs(decay + total - 1) < 1e-9:
+        # An affine combination is a chain of interpolations, one pass a term. Positive weights first: the partial sums
+        # are then never small against the weights.
+        mean, summed = None, 0.0
+        for prediction, weight in sorted(terms, key=lambda term: -term[1]):
+            summed += weight
+            mean = prediction if mean is None else torch.lerp(mean, prediction, weight / summed)
+        assert mean is not None
+        return torch.lerp(x, mean, total) if decay else mean
+    result = x if decay == 1 else torch.mul(x, decay)
+    for prediction, weight in terms:
+        # The first result is ours only when decay made one; from then on it can be added to in place.
+        result = torch.add(result, prediction, alpha=weight) if result is x else result.add_(prediction, alpha=weight)
+    return result
+
+
+class Planner:
+    """Writes a plan stage by stage; numbers the predictions and finds out how long each must be kept."""
+
+    def __init__(self, prediction: Prediction, rule: Rule | None = None, sigma_data: float = 1.0) -> None:
+        self._prediction = prediction
+        self._sigma_data = sigma_data
+        self._rule = rule or (lambda s, t, nodes: update(prediction, s, t, nodes, sigma_data))
+        self._levels: list[float] = []  # of every prediction, by number
+        self._clean: dict[int, int] = {}  # number of a prediction -> number under which its D is stored too
+        self._steps: list[list[Stage]] = []
+
+    def begin(self) -> None:
+        """Start a step."""
+        self._steps.append([])
+
+    def stage(self, s: float, t: float, at: float, nodes: Sequence[int] = ()) -> int:
+        """Evaluate at level `at`, then update from s to t with the new prediction and those of `nodes`."""
+        number = len(self._levels)
+        self._levels.append(at)
+        used = (number, *nodes)
+        decay, weights = self._rule(s, t, [self._levels[node] for node in used])
+        terms = tuple((node, weight) for node, weight in zip(used, weights, strict=True) if weight)
+        saves = ((number, kappa(self._prediction, at, self._sigma_data)),)
+        self._steps[-1].append(Stage(at, saves, decay, terms))
+        return number
+
+    def multistep(self, s: float, t: float, nodes: Sequence[int]) -> int:
+        """A step of one evaluation, from the new prediction and those of earlier steps."""
+        self.begin()
+        return self.stage(s, t, s, nodes)
+
+    def singlestep(self, s: float, t: float, order: int) -> tuple[int, ...]:
+        """A step of `order` evaluations, of that order (1 to 3) by itself; the numbers of its predictions.
+
+        Order 2 goes through the middle in ln(sigma), order 3 through 1/3 and 2/3 (DPM-Solver++, arXiv 2211.01095,
+        Algorithm 1 and DPM-Solver-3, arXiv 2206.00927, Algorithm 2). The stage at 2/3 is accurate to third order.
+        """
+        self.begin()
+        if order == 1:
+            return (self.stage(s, t, s),)
+        if order == 2:
+            middle = (s * t) ** 0.5
+            first = self.stage(s, middle, s)
+            return first, self.stage(s, t, middle, (first,))
+        third, two_thirds = s * (t / s) ** (1 / 3), s * (t / s) ** (2 / 3)
+        first = self.stage(s, third, s)
+        second = self.stage(s, two_thirds, third, (first,))
+        # Through D(s) and D(2/3) alone: their Radau rule integrates a parabola, and D(1/3) is of second order only.
+        return first, second, self.stage(s, t, two_thirds, (first,))
+
+    def finish(self, last: float, extrapolate: bool, starts: Sequence[int]) -> None:
+        """The step from `last` to 0, where x is D(0): D(last), or extrapolated through an earlier step's D as well.
+
+        The other D is the newest of `starts` (predictions at the starts of steps) at twice the level or more. The
+        weights are then at most 4/3 and -1/3 however fine the schedule, so rounding is not amplified.
+        """
+        self.begin()
+        number = len(self._levels)
+        self._levels.append(last)
+        far = [start for start in starts if self._levels[start] >= 2 * last]
+        terms: tuple[tuple[int, float], ...] = ((number, 1.0),)
+        if extrapolate and far:
+            near_weight, far_weight = extrapolation_to_zero(last, self._levels[far[-1]])
+            terms = ((number, near_weight), (self._save_clean(far[-1]), far_weight))
+        self._steps[-1].append(Stage(last, ((number, None),), 0.0, terms))
+
+    def _save_clean(self, number: int) -> int:
+        """Have D itself stored beside prediction `number`; under which number it then is."""
+        if self._prediction == "data":
+            return number
+        clean = -1 - number
+        for stages in self._steps:
+            for index, stage in enumerate(stages):
+                if stage.saves[0][0] == number:
+                    stages[index] = Stage(stage.sigma, (*stage.saves, (clean, None)), stage.decay, stage.terms)
+        return clean
+
+    def plan(self) -> list[Step]:
+        """The steps, each with what later ones still need."""
+        needed: set[int] = set()
+        steps: list[Step] = []
+        for stages in reversed(self._steps):
+            saved = {number for stage in stages for number, _ in stage.saves}
+            steps.append(Step(tuple(stages), tuple(sorted(needed))))
+            needed = (needed | {number for stage in stages for number, _ in stage.terms}) - saved
+        return steps[::-1]
+
+
+def multistep_plan(
+    planner: Planner, levels: Sequence[float], orders: Iterable[int], start: int, extrapolate: bool
+) -> list[Step]:
+    """The plan of a multistep method: a first step of order `start`, then one evaluation a step.
+
+    `orders` is the order wanted of each step; a step takes as many predictions of the past as there are.
+    """
+    history: list[int] = []  # newest first
+    starts: list[int] = []
+    for index, (s, t, order) in enumerate(zip(levels, levels[1:], orders, strict=False)):
+        if t == 0:
+            planner.finish(s, extrapolate, starts)
+        elif index == 0 and start > 1:
+            numbers = planner.singlestep(s, t, start)
+            starts.append(numbers[0])
+            # With the stage at 2/3 the second step has three nodes. One at 1/2 is of second order only: no gain.
+            history = [numbers[-1], numbers[0]] if start == 3 else [numbers[0]]
+        else:
+            number = planner.multistep(s, t, history[: order - 1])
+            starts.append(number)
+            if index == 1 and start == 3:
+                history = [history[-1]]  # the stage has served; from here on steps only
+            history.insert(0, number)
+    return planner.plan()
+
+
+def singlestep_plan(planner: Planner, levels: Sequence[float], order: int, extrapolate: bool) -> list[Step]:
+    """The plan of a singlestep method: `order` evaluations a step, one for the step to 0."""
+    starts: list[int] = []
+    for s, t in zip(levels, levels[1:], strict=False):
+        if t == 0:
+            planner.finish(s, extrapolate, starts)
+        else:
+            starts.append(planner.singlestep(s, t, order)[0])
+    return planner.plan()

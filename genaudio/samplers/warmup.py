@@ -1,0 +1,27 @@
+"""How a multistep solver starts, where it has no past to look back on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Warmup = Literal["auto", "ramp", "singlestep"]
+
+# Below this an evaluation is worth more as one more step than as a start of full order.
+_FEW_STEPS = 16
+
+DESCRIPTION = (
+    "Start of the multistep method. ramp: orders 1, 2, … as predictions come in; singlestep: a first step of several "
+    "evaluations, which keeps the order; auto: ramp below 16 steps, singlestep from there on"
+)
+
+
+def first_step_order(warmup: Warmup, order: int, num_steps: int) -> int:
+    """Order, which is also the evaluations, of the first step.
+
+    One step of order p - 1 has the local error that a method of order p can bear, and so has each of the next, which
+    look back on one prediction more. So orders 1 and 2 need nothing, order 3 a first step of 2 evaluations, order 4 one
+    of 3.
+    """
+    if warmup == "ramp" or (warmup == "auto" and num_steps < _FEW_STEPS):
+        return 1
+    return max(1, order - 1)
