@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class GenaudioError(Exception):
         super().__init__(str(self))
 
     @classmethod
-    def of(cls, problems: Sequence[Problem]) -> GenaudioError:
+    def of(cls, problems: Sequence[Problem]) -> Self:
         """All of `problems` as one error."""
         error = cls.__new__(cls)
         error.problems = tuple(problems)
@@ -76,3 +77,7 @@ class DataError(GenaudioError):
 
 class RunError(GenaudioError):
     """A run directory that cannot be used as asked, or a run that had to stop."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A stop that was asked for and met: everything is saved; the message says how to go on."""

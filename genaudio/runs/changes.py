@@ -1,0 +1,56 @@
+"""What changed between the recipe that a run was started with and the one it is asked for now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+STAGES = ("train", "sample", "report")
+# The first stage that a block of the recipe matters to; blocks that are not named matter to training.
+_FIRST_STAGE = {
+    "schedule": "sample",
+    "solver": "sample",
+    "guidance": "sample",
+    "sampling": "sample",
+    "report": "report",
+}
+# Training goes on from its checkpoints through a change of these: they move no weight of a step.
+_HARMLESS = (
+    "device",
+    "training.workers",
+    "training.log_every",
+    "training.checkpoint_every",
+    "training.keep_checkpoints",
+)
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Every path whose value differs, with the value before and after; a missing one is None."""
+    old, new = dict(_leaves(before)), dict(_leaves(after))
+    paths = list(dict.fromkeys([*old, *new]))
+    return {path: (old.get(path), new.get(path)) for path in paths if old.get(path) != new.get(path)}
+
+
+def affected_stages(changes: Mapping[str, tuple[Any, Any]], constant_rate: bool) -> tuple[str, ...]:
+    """The stages that have to be done again; `constant_rate` says whether more steps merely continue the training."""
+    first = len(STAGES)
+    for path, (old, new) in changes.items():
+        if path in _HARMLESS:
+            continue
+        if path == "training.steps" and constant_rate and new > old:
+            first = min(first, STAGES.index("sample"))
+            continue
+        first = min(first, STAGES.index(_FIRST_STAGE.get(path.split(".")[0], "train")))
+    return STAGES[first:]
+
+
+def continues_training(changes: Mapping[str, tuple[Any, Any]]) -> bool:
+    """Whether the training stage itself has more steps to do."""
+    old, new = changes.get("training.steps", (0, 0))
+    return bool(new > old)
+
+
+def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        return [leaf for key, item in value.items() for leaf in _leaves(item, f"{path}.{key}" if path else str(key))]
+    return [(path, list(value) if isinstance(value, tuple) else value)]

@@ -1,0 +1,281 @@
+"""A trained model on disk, and in the hand of a user: `genaudio.load(folder).generate(8, label="rain")`.
+
+A model folder holds `model.safetensors` (the averaged weights) and `model.json`: the components that sampling needs,
+the classes, the audio format, the measured `sigma_data` and the weights' SHA-256. Nothing in it is executed.
+
+Shapes: waveform (batch, channels, time), float32.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+import genaudio
+from genaudio.core.component import Component
+from genaudio.core.errors import RunError
+from genaudio.core.files import atomic_folder, sha256, write_json
+from genaudio.core.overrides import apply_overrides
+from genaudio.core.registry import suggestion
+from genaudio.networks.conditioners.base import DROPPED, Conditioner
+from genaudio.networks.base import Network
+from genaudio.preconditioners.base import Preconditioner
+from genaudio.representations.base import Representation
+from genaudio.runs.sampling import Generator, SamplingPlan
+from genaudio.samplers.base import Solver
+from genaudio.samplers.guidance.base import Guidance
+from genaudio.samplers.schedules.base import Schedule
+from genaudio.training.device import resolve_device
+from genaudio.training.model import DiffusionModel, build_model
+
+FORMAT = 1
+SAMPLER_KINDS = ("schedule", "solver", "guidance")
+KINDS = ("representation", "network", "conditioner", "preconditioner", *SAMPLER_KINDS)
+
+
+@dataclass(frozen=True)
+class AudioFormat:
+    """What a model generates: rate in Hz, channel count, length in samples."""
+
+    sample_rate: int
+    channels: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model: call `generate`."""
+
+    weights: DiffusionModel
+    components: Mapping[str, Component | None]
+    classes: tuple[str, ...]
+    audio: AudioFormat
+    device: torch.device
+    card: Mapping[str, Any]
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the generated clips in Hz."""
+        return self.audio.sample_rate
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the model takes labels."""
+        return self.weights.conditioner is not None
+
+    def plan(
+        self,
+        *,
+        solver: Solver | str | Mapping[str, Any] | None = None,
+        schedule: Schedule | str | Mapping[str, Any] | None = None,
+        guidance: Guidance | str | Mapping[str, Any] | None = None,
+        nfe: int | None = None,
+        num_steps: int | None = None,
+    ) -> SamplingPlan:
+        """How to sample: the recipe's components unless others are given, by instance, name or `{"type": …}` mapping."""
+        given = {"solver": solver, "schedule": schedule, "guidance": guidance}
+        chosen = {kind: self._component(kind, value) for kind, value in given.items()}
+        if nfe is None and num_steps is None:
+            nfe, num_steps = self.card["budget"].get("nfe"), self.card["budget"].get("num_steps")
+        return SamplingPlan.of(
+            cast(Solver, chosen["solver"]),
+            cast(Schedule, chosen["schedule"]),
+            cast("Guidance | None", chosen["guidance"]),
+            nfe=nfe,
+            num_steps=num_steps,
+        )
+
+    def generate(self, count: int, label: str | None = None, seed: int = 0, **sampling: Any) -> tuple[Tensor, int]:
+        """`count` clips `(count, channels, time)` and their sample rate in Hz.
+
+        `label` is one of `classes`; without one, a conditional model is sampled without condition. Equal arguments give
+        equal bytes on one machine, and item i does not depend on `count`. `sampling` takes `solver`, `schedule`,
+        `guidance`, `nfe` or `num_steps`, `first_index` (the number of the first item), `batch_size`, and `on_step`
+        (called with the number of clips done).
+        """
+        batches = list(self.stream(count, label, seed, **sampling))
+        return torch.cat(batches), self.sample_rate
+
+    def stream(
+        self,
+        count: int,
+        label: str | None = None,
+        seed: int = 0,
+        *,
+        first_index: int = 0,
+        batch_size: int = 16,
+        on_step: Callable[[float], None] | None = None,
+        **plan: Any,
+    ) -> Iterator[Tensor]:
+        """The same clips in batches `(<= batch_size, channels, time)`, as they are done."""
+        if count < 1:
+            raise RunError(f"count is {count}", expected="at least 1")
+        if batch_size < 1:
+            raise RunError(f"batch_size is {batch_size}", expected="at least 1")
+        number = self.label_number(label)
+        labels = [number] * count if number is not None else None
+        indices = range(first_index, first_index + count)
+        yield from _regroup(
+            self.generator().generate(self.plan(**plan), seed, indices, labels, on_step=on_step), batch_size
+        )
+
+    def label_number(self, label: str | None) -> int | None:
+        """The number of a class: None for an unconditional model, -1 for "any" of a conditional one."""
+        if label is None:
+            if not self.conditional:
+                return None
+            conditioner = cast(Conditioner, self.components["conditioner"])
+            if conditioner.dropout == 0:
+                raise RunError(
+                    "no label is given, and the model was trained with conditioner.dropout 0",
+                    expected=f"a label: {', '.join(self.classes)}",
+                )
+            return DROPPED
+        if not self.conditional:
+            raise RunError(f"label {label!r}", expected="no label: the model was trained without classes")
+        if label not in self.classes:
+            raise RunError(
+                f"label {label!r}", expected=f"one of {', '.join(self.classes)}", mend=suggestion(label, self.classes)
+            )
+        return self.classes.index(label)
+
+    def generator(self) -> Generator:
+        """What does the work of `generate`."""
+        representation = cast(Representation, self.components["representation"])
+        return Generator(
+            self.weights,
+            cast(Preconditioner, self.components["preconditioner"]),
+            representation,
+            representation.shape(self.audio.length, self.audio.channels),
+            self.audio.length,
+            self.device,
+            self.card["precision"],
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the model folder, whole or not at all."""
+        with atomic_folder(folder) as partial:
+            state = {k: v.detach().cpu().contiguous().clone() for k, v in self.weights.state_dict().items()}
+            save_file(state, partial / "model.safetensors")
+            described = {kind: describe(kind, component) for kind, component in self.components.items()}
+            card = {
+                "format": FORMAT,
+                "genaudio": genaudio.__version__,
+                "components": described,
+                "classes": list(self.classes),
+                "audio": vars(self.audio),
+                **self.card,
+                "sha256": sha256(partial / "model.safetensors"),
+            }
+            write_json(partial / "model.json", card)
+
+    def _component(self, kind: str, value: Component | str | Mapping[str, Any] | None) -> Component | None:
+        if value is None:
+            return self.components[kind]
+        if isinstance(value, Component):
+            return value
+        given = {"type": value} if isinstance(value, str) else dict(value)
+        return genaudio.create(kind, **given)
+
+
+def describe(kind: str, component: Component | None) -> dict[str, Any] | None:
+    """A component as a recipe writes it: its type and every field."""
+    if component is None:
+        return None
+    from genaudio.plugins.manager import registry
+
+    return {"type": registry().name_of(kind, component), **component.model_dump(mode="json")}
+
+
+def load(path: str | Path, device: str = "auto") -> Model:
+    """The model in a run directory or an exported model folder; raises `RunError` for anything else or a damaged one."""
+    folder = Path(path)
+    if not (folder / "model.json").exists():
+        folder = folder / "model"
+    if not (folder / "model.json").exists():
+        unfinished = (Path(path) / "checkpoints").is_dir()
+        raise RunError(
+            f"{path} holds no model",
+            expected="a run directory whose training has ended, or an exported model folder (model.json)",
+            mend=f"finish it with `gen run {path}/recipe.yaml --out {path}`" if unfinished else "check the path",
+        )
+    try:
+        card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        if card["format"] != FORMAT:
+            raise RunError(f"{folder} has model format {card['format']!r}", expected=f"format {FORMAT}")
+        weights_file = folder / "model.safetensors"
+        if not weights_file.exists() or sha256(weights_file) != card["sha256"]:
+            raise RunError(
+                f"{weights_file} is missing or differs from the SHA-256 in model.json",
+                expected="the weights that the model was exported with",
+                mend="copy the model folder again, as a whole",
+            )
+        components = {
+            kind: genaudio.create(kind, **card["components"][kind]) if card["components"][kind] else None
+            for kind in KINDS
+        }
+        audio = AudioFormat(**card["audio"])
+        classes = tuple(card["classes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{folder / 'model.json'} is not a model card: {type(error).__name__}: {error}") from error
+    weights = build_model(
+        cast(Network, components["network"]),
+        cast("Conditioner | None", components["conditioner"]),
+        cast(Representation, components["representation"]).shape(audio.length, audio.channels),
+        len(classes),
+        seed=0,
+    )
+    try:
+        weights.load_state_dict(load_file(weights_file))
+    except RuntimeError as error:
+        raise RunError(f"{weights_file} does not fit the network in model.json: {error}") from error
+    where = resolve_device(device)
+    kept = {key: card[key] for key in ("budget", "precision", "step", "name")}
+    return Model(weights.to(where).eval(), components, classes, audio, where, kept)
+
+
+def _regroup(tiles: Iterator[Tensor], batch_size: int) -> Iterator[Tensor]:
+    """The same rows in batches of `batch_size`."""
+    waiting: list[Tensor] = []
+    for tile in tiles:
+        waiting.extend(tile)
+        while len(waiting) >= batch_size:
+            yield torch.stack(waiting[:batch_size])
+            waiting = waiting[batch_size:]
+    if waiting:
+        yield torch.stack(waiting)
+
+
+def pack(components: Mapping[str, Component | None]) -> dict[str, Component | None]:
+    """The components that a model keeps, in the order of its card."""
+    return {kind: components[kind] for kind in KINDS}
+
+
+def sampler_overrides(model: Model, texts: Sequence[str]) -> dict[str, Component]:
+    """`solver=heun`, `guidance.scale=3` and the like, applied to what the model would sample with.
+
+    Raises `GenaudioError` for anything that is not of the solver, the schedule or the guidance.
+    """
+    described = {kind: describe(kind, model.components[kind]) for kind in SAMPLER_KINDS}
+    changed = apply_overrides(described, texts, dict.fromkeys(SAMPLER_KINDS))
+    if changed.problems:
+        raise RunError.of(changed.problems)
+    for kind in changed.data:
+        if kind not in SAMPLER_KINDS:
+            raise RunError(
+                f"--set {kind}",
+                expected=f"a value of {', '.join(SAMPLER_KINDS)}: the rest of a trained model cannot change",
+                mend=suggestion(kind, SAMPLER_KINDS),
+            )
+    return {
+        kind: genaudio.create(kind, **({"type": block} if isinstance(block, str) else block))
+        for kind, block in changed.data.items()
+        if block is not None
+    }

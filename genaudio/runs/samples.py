@@ -1,0 +1,198 @@
+"""Writing generated clips: one sound file each and a manifest of how they were made.
+
+Files are written one by one, each whole or not at all, into a folder beside the final one, which is renamed at the end:
+a run that was stopped in between goes on with the first file that is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import soundfile
+from torch import Tensor
+
+import genaudio
+from genaudio.core.errors import RunError
+from genaudio.core.files import atomic_file, write_json, write_text
+from genaudio.core.progress import Progress
+from genaudio.core.seeds import derive_seed
+from genaudio.runs.model import Model, describe
+from genaudio.runs.sampling import SamplingPlan
+
+FORMAT = 1
+_REQUEST, _DONE = "request.json", "clips.jsonl"  # in the working folder only
+SILENT_DBFS = -60.0  # RMS below which a clip is counted as silent
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """Which clips to generate: `labels` (None in it: without a label), how many of each, and how to store them."""
+
+    labels: tuple[str | None, ...]
+    clips_per_label: int
+    plan: SamplingPlan
+    seed: int
+    first_index: int = 0
+    batch_size: int = 16
+    format: Literal["wav", "flac"] = "wav"
+    bit_depth: int = 16
+
+    @property
+    def count(self) -> int:
+        """Clips in all."""
+        return len(self.labels) * self.clips_per_label
+
+
+def write_samples(model: Model, request: SampleRequest, folder: Path, progress: Progress) -> dict[str, Any]:
+    """Generate what is asked for into `folder` and return the manifest, which is there as `manifest.json` too.
+
+    Each clip has its own item index, also across labels. A clip that peaks above full scale is turned down, which its
+    entry says (`gain_db`); it is never clipped.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder} is not empty", expected="a new or empty folder", mend="choose another with --out")
+    manifest = _manifest(model, request)
+    partial = _partial_folder(folder, manifest)
+    done = _done_before(partial)
+    progress.start("sample", request.count, len(done), unit="clips")
+    began = time.perf_counter()
+    for number, label in enumerate(request.labels):
+        first = request.first_index + number * request.clips_per_label
+        indices = [i for i in range(first, first + request.clips_per_label) if i not in done]
+        _write_label(model, request, label, indices, partial, progress, done)
+    clips = [done[index] for index in sorted(done)]
+    manifest["seconds"] = round(time.perf_counter() - began, 3)
+    manifest["silent_clips"] = sum(clip["rms_dbfs"] < SILENT_DBFS for clip in clips)
+    manifest["attenuated_clips"] = sum(clip["gain_db"] < 0 for clip in clips)
+    manifest["clips"] = clips
+    write_json(partial / "manifest.json", manifest)
+    for name in (_REQUEST, _DONE):
+        (partial / name).unlink()
+    if folder.exists():
+        folder.rmdir()
+    partial.rename(folder)
+    progress.finish()
+    return manifest
+
+
+def _write_label(
+    model: Model,
+    request: SampleRequest,
+    label: str | None,
+    indices: list[int],
+    folder: Path,
+    progress: Progress,
+    done: dict[int, dict[str, Any]],
+) -> None:
+    if not indices:
+        return
+    plan = request.plan
+    before = len(done)
+    batches = model.stream(
+        len(indices),
+        label,
+        request.seed,
+        first_index=indices[0],
+        batch_size=request.batch_size,
+        on_step=lambda clips: progress.update(before + clips, label=label or ""),
+        solver=plan.solver,
+        schedule=plan.schedule,
+        guidance=plan.guidance,
+        num_steps=plan.num_steps,
+    )
+    waiting = iter(indices)
+    for batch in batches:
+        for waveform in batch:
+            index = next(waiting)
+            name = f"{file_name(label)}/{index:04d}.{request.format}"
+            facts = {"file": name, "label": label, "index": index, "seed": derive_seed(request.seed, "item", index)}
+            done[index] = facts | _write_clip(folder / name, waveform, model.sample_rate, request)
+            with (folder / _DONE).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(done[index]) + "\n")
+
+
+def _write_clip(path: Path, waveform: Tensor, sample_rate: int, request: SampleRequest) -> dict[str, Any]:
+    peak = float(waveform.abs().max())
+    if not math.isfinite(peak):
+        raise RunError(
+            f"the clip for {path.name} is not finite",
+            expected="finite samples",
+            mend="the model may have diverged in training: look at the loss curve; or sample with precision float32",
+        )
+    full_scale = 1 - 2.0 ** (1 - request.bit_depth)
+    gain = min(1.0, full_scale / peak) if peak > 0 else 1.0
+    with atomic_file(path) as partial:
+        data = (waveform * gain).T.contiguous().numpy()
+        subtype = f"PCM_{request.bit_depth}"
+        soundfile.write(partial, data, sample_rate, format=request.format.upper(), subtype=subtype)
+    return {"gain_db": round(20 * math.log10(gain), 2), **levels(waveform * gain)}
+
+
+def levels(waveform: Tensor) -> dict[str, float]:
+    """Peak and RMS level of a waveform `(channels, time)` in dBFS (a full-scale square wave is 0), at least -120."""
+    peak = float(waveform.abs().max())
+    rms = float(waveform.double().square().mean().sqrt())
+    return {
+        "peak_dbfs": round(20 * math.log10(max(peak, 1e-6)), 2),
+        "rms_dbfs": round(20 * math.log10(max(rms, 1e-6)), 2),
+    }
+
+
+def file_name(label: str | None) -> str:
+    """A folder name for a label; clips without one go to `unlabelled`."""
+    return re.sub(r"[^\w.-]+", "_", label).strip(".") or "_" if label is not None else "unlabelled"
+
+
+def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
+    plan = request.plan
+    return {
+        "format": FORMAT,
+        "genaudio": genaudio.__version__,
+        "model": {"name": model.card["name"], "step": model.card["step"]},
+        "sample_rate": model.sample_rate,
+        "seed": request.seed,
+        "solver": describe("solver", plan.solver),
+        "schedule": describe("schedule", plan.schedule),
+        "guidance": describe("guidance", plan.guidance),
+        "num_steps": plan.num_steps,
+        "evaluations": plan.evaluations,
+        "device": model.device.type,
+    }
+
+
+def _partial_folder(folder: Path, manifest: dict[str, Any]) -> Path:
+    """The working folder, with the files of an earlier try if that asked for the same."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    request = partial / _REQUEST
+    if partial.exists():
+        try:
+            same = json.loads(request.read_text(encoding="utf-8")) == json.loads(json.dumps(manifest))
+        except (OSError, ValueError):
+            same = False
+        if not same:
+            shutil.rmtree(partial)
+    partial.mkdir(parents=True, exist_ok=True)
+    write_json(request, manifest)
+    return partial
+
+
+def _done_before(folder: Path) -> dict[int, dict[str, Any]]:
+    """Entries of the clips that an earlier try has written, by index."""
+    done: dict[int, dict[str, Any]] = {}
+    path = folder / _DONE
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # cut short by a kill
+        if (folder / entry["file"]).exists():
+            done[entry["index"]] = entry
+    write_text(path, "".join(json.dumps(entry) + "\n" for entry in done.values()))
+    return done

@@ -1,0 +1,137 @@
+"""Generating clips from a trained model.
+
+An item's sound is a function of (seed, item index, label) alone. Its noise has a generator of its own, and the network
+and the solver always see tensors of one fixed batch (a tile), because the rounding of a matrix product may change with
+the batch it is computed in. So a sampling batch size decides how much is in memory, never what comes out.
+
+Shapes: x (batch, features, freq, time); labels (batch,), int64; waveform (batch, channels, time).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genaudio.core.errors import RunError
+from genaudio.core.seeds import derive_seed
+from genaudio.networks.conditioners.base import DROPPED
+from genaudio.preconditioners.base import Preconditioner
+from genaudio.representations.base import Representation
+from genaudio.samplers.base import Denoiser, Solver
+from genaudio.samplers.guidance.base import Guidance
+from genaudio.samplers.schedules.base import Schedule
+from genaudio.training.device import use_bf16
+from genaudio.training.model import DiffusionModel
+
+DEFAULT_NFE = 20
+TILE = {"cpu": 1, "cuda": 16, "mps": 4}  # clips that one call of the network sees
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """How clips are generated: the components, and the budget in steps."""
+
+    solver: Solver
+    schedule: Schedule
+    guidance: Guidance | None
+    num_steps: int
+
+    @classmethod
+    def of(
+        cls,
+        solver: Solver,
+        schedule: Schedule,
+        guidance: Guidance | None,
+        *,
+        nfe: int | None = None,
+        num_steps: int | None = None,
+    ) -> SamplingPlan:
+        """A plan whose budget is given in evaluations or in steps (20 evaluations without either)."""
+        if nfe is not None and num_steps is not None:
+            raise RunError("both nfe and num_steps are given", expected="one of them")
+        for name, value in (("nfe", nfe), ("num_steps", num_steps)):
+            if value is not None and value < 1:
+                raise RunError(f"{name} is {value}", expected="at least 1")
+        if num_steps is None:
+            budget = DEFAULT_NFE if nfe is None else nfe
+            num_steps = solver.num_steps(budget)
+            if solver.evaluations(num_steps) > budget:
+                raise RunError(
+                    f"nfe is {budget}",
+                    expected=f"at least {solver.evaluations(num_steps)}, what one step of this solver takes",
+                    mend="raise nfe, or choose a solver with cheaper steps",
+                )
+        return cls(solver, schedule, guidance, num_steps)
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of the (guided) denoiser for each clip."""
+        return self.solver.evaluations(self.num_steps)
+
+
+@dataclass(frozen=True)
+class Generator:
+    """A trained model and how to sample it; `generate` yields waveforms tile by tile."""
+
+    model: DiffusionModel
+    preconditioner: Preconditioner
+    representation: Representation
+    shape: tuple[int, int, int]
+    length: int
+    device: torch.device
+    precision: str = "auto"
+
+    @torch.no_grad()
+    def generate(
+        self,
+        plan: SamplingPlan,
+        seed: int,
+        indices: Sequence[int],
+        labels: Sequence[int] | None,
+        *,
+        on_step: Callable[[float], None] | None = None,
+    ) -> Iterator[Tensor]:
+        """Waveforms `(tile, channels, length)`, float32 on the CPU, for items `indices`; the last may be shorter.
+
+        `labels` is None for an unconditional model; a label of -1 asks a conditional one for any class. `on_step` gets
+        the number of clips done so far, in fractions.
+        """
+        tile = TILE.get(self.device.type, 1)
+        sigmas = plan.schedule.sigmas(plan.num_steps, self.preconditioner.sigma_min, self.preconditioner.sigma_max)
+        for start in range(0, len(indices), tile):
+            some = list(indices[start : start + tile])
+            count = len(some)
+            some += some[-1:] * (tile - count)
+            chosen = None if labels is None else list(labels[start : start + tile])
+            if chosen is not None:
+                chosen += chosen[-1:] * (tile - count)
+            generators = [torch.Generator().manual_seed(derive_seed(seed, "item", index)) for index in some]
+            noise = torch.stack([torch.randn(self.shape, generator=generator) for generator in generators])
+
+            def told(done: int, total: int, start: int = start, count: int = count) -> None:
+                if on_step is not None:
+                    on_step(start + count * done / total)
+
+            x = plan.solver.solve(
+                self._denoiser(plan.guidance, chosen),
+                (noise * float(sigmas[0])).to(self.device),
+                sigmas,
+                generator=generators,
+                callback=told,
+            )
+            yield self.representation.decode(x, self.length)[:count].cpu()
+
+    def _denoiser(self, guidance: Guidance | None, labels: list[int] | None) -> Denoiser:
+        bf16 = use_bf16(self.precision, self.device)  # type: ignore[arg-type]
+        denoiser = self.preconditioner.denoiser(self.model.network_function(bf16=bf16))
+        if labels is None:
+            return lambda x, sigma: denoiser(x, sigma, None)
+        wanted = torch.tensor(labels, device=self.device)
+        condition = self.model.condition(wanted)
+        null = self.model.condition(torch.full_like(wanted, DROPPED))
+        if guidance is None or condition is None or null is None:
+            return lambda x, sigma: denoiser(x, sigma, condition)
+        return guidance.wrap(denoiser, condition, null)

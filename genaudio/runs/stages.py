@@ -1,0 +1,232 @@
+"""What each stage of a run does."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import genaudio
+from genaudio.plugins.manager import notify, registry
+from genaudio.reports.data import ReportData, Sound
+from genaudio.reports.page import write_report
+from genaudio.runs.model import AudioFormat, Model, load, pack
+from genaudio.runs.samples import SampleRequest, levels, write_samples
+from genaudio.training.device import resolve_device
+from genaudio.training.log import read_metrics
+from genaudio.training.model import build_model
+from genaudio.training.statistics import measure_sigma_data
+from genaudio.training.trainer import Trainer, TrainingJob
+
+if TYPE_CHECKING:
+    from genaudio.datasets.base import Clip, Clips
+    from genaudio.runs.pipeline import RunContext
+
+
+def train(context: RunContext) -> dict[str, object]:
+    """Train the model and export it; returns facts for the record of the run."""
+    recipe, files = context.recipe, context.directory
+    device = resolve_device(recipe.device)
+    clips = context.clips("train")
+    sigma_data = recipe.preconditioner.sigma_data
+    if sigma_data == "auto":
+        sigma_data = measure_sigma_data(clips, recipe.representation, recipe.seed)
+    preconditioner = recipe.preconditioner.fitted(sigma_data)
+    conditioner = recipe.conditioner if clips.classes else None
+    shape = recipe.representation.shape(clips.length, clips.channels)
+    model = build_model(recipe.network, conditioner, shape, len(clips.classes), recipe.seed)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    context.progress.say(
+        f"train: {parameters / 1e6:.2f} M parameters on {shape[0]}x{shape[1]}x{shape[2]}, "
+        f"{'endless' if clips.size is None else clips.size} clips, {len(clips.classes)} classes, "
+        f"sigma_data {sigma_data:.4f}, {device}"
+    )
+    job = TrainingJob(
+        seed=recipe.seed,
+        settings=recipe.training,
+        model=model,
+        clips=clips,
+        representation=recipe.representation,
+        preconditioner=preconditioner,
+        noise=recipe.noise,
+        label_dropout=conditioner.dropout if conditioner else 0.0,
+        device=device,
+    )
+    trained = Trainer(
+        job,
+        files.path,
+        progress=context.progress,
+        observer=lambda step, row: notify("genaudio_step_end", step=step, metrics=row),
+    ).run()
+    components = {
+        "representation": recipe.representation,
+        "network": recipe.network,
+        "conditioner": conditioner,
+        "preconditioner": preconditioner,
+        "schedule": recipe.schedule,
+        "solver": recipe.solver,
+        "guidance": recipe.guidance,
+    }
+    card = {
+        "name": recipe.name,
+        "step": recipe.training.steps,
+        "precision": recipe.training.precision,
+        "budget": {"nfe": recipe.sampling.nfe, "num_steps": recipe.sampling.num_steps},
+    }
+    audio = AudioFormat(clips.sample_rate, clips.channels, clips.length)
+    Model(trained, pack(components), clips.classes, audio, device, card).save(files.model)
+    return {
+        "device": str(device),
+        "parameters": parameters,
+        "sigma_data": sigma_data,
+        "clips": clips.size,
+        "rejected": [vars(rejected) for rejected in clips.rejected],
+    }
+
+
+def sample(context: RunContext) -> dict[str, object]:
+    """Generate clips of every label with the sampler that the recipe names now."""
+    recipe, files = context.recipe, context.directory
+    model = load(files.path, recipe.device)
+    settings = recipe.sampling
+    plan = model.plan(
+        solver=recipe.solver,
+        schedule=recipe.schedule,
+        guidance=recipe.guidance,
+        nfe=settings.nfe,
+        num_steps=settings.num_steps,
+    )
+    labels: tuple[str | None, ...] = (settings.labels or model.classes) if model.conditional else (None,)
+    for label in labels:
+        model.label_number(label)  # an unknown one is an error before anything is generated
+    request = SampleRequest(
+        labels=labels,
+        clips_per_label=settings.clips_per_class,
+        plan=plan,
+        seed=recipe.seed if settings.seed is None else settings.seed,
+        batch_size=settings.batch_size,
+        format=settings.format,
+        bit_depth=settings.bit_depth,
+    )
+    manifest = write_samples(model, request, files.samples, context.progress)
+    return {key: manifest[key] for key in ("num_steps", "evaluations", "silent_clips", "attenuated_clips")} | {
+        "clips": len(manifest["clips"])
+    }
+
+
+def report(context: RunContext) -> dict[str, object]:
+    """Write the page: listen, look, compare."""
+    import json
+
+    recipe, files = context.recipe, context.directory
+    record = files.read()["stages"]
+    manifest = json.loads((files.samples / "manifest.json").read_text(encoding="utf-8"))
+    clips = context.clips("train")
+    shown = list(dict.fromkeys(clip["label"] for clip in manifest["clips"]))
+    kept = shown[: recipe.report.max_classes]
+    generated = _generated(context, manifest, kept)
+    training = [
+        Sound(label, clip.waveform.numpy(), f"{clip.identity}, {_level_text(levels(clip.waveform))}")
+        for label, clip in _training_clips(clips, kept, recipe.report.clips_per_class, recipe.seed)
+    ]
+    facts: dict[str, object] = {
+        "dataset": recipe.type_name("dataset"),
+        "classes": len(clips.classes),
+        "training clips": "endless" if clips.size is None else clips.size,
+        "format": f"{clips.sample_rate} Hz, {clips.channels} channel(s), {clips.length / clips.sample_rate:g} s",
+        "network": f"{recipe.type_name('network')}, {record['train']['parameters'] / 1e6:.2f} M parameters",
+        "training": f"{recipe.training.steps} steps of {recipe.training.batch_size} clips",
+        "device": record["train"]["device"],
+        "sigma_data": f"{record['train']['sigma_data']:.4f}",
+    }
+    sampling: dict[str, object] = {
+        "solver": _spelled(manifest["solver"]),
+        "schedule": _spelled(manifest["schedule"]),
+        "guidance": _spelled(manifest["guidance"]) if manifest["guidance"] else "none",
+        "steps": manifest["num_steps"],
+        "evaluations": manifest["evaluations"],
+        "seed": manifest["seed"],
+        "clips": len(manifest["clips"]),
+        "seconds a clip": f"{manifest['seconds'] / max(1, len(manifest['clips'])):.2f}",
+    }
+    notes = []
+    if clips.rejected:
+        names = ", ".join(f"{r.identity} ({r.reason})" for r in clips.rejected[:10])
+        notes.append(f"{len(clips.rejected)} files were left out of training: {names}")
+    if manifest["silent_clips"]:
+        notes.append(f"{manifest['silent_clips']} generated clips are silent (RMS below -60 dBFS)")
+    if manifest["attenuated_clips"]:
+        notes.append(f"{manifest['attenuated_clips']} generated clips peaked above full scale and were turned down")
+    if len(shown) > len(kept):
+        notes.append(f"{len(shown) - len(kept)} further classes are in samples/ and not shown (report.max_classes)")
+    write_report(
+        files.report,
+        ReportData(
+            name=recipe.name,
+            sample_rate=clips.sample_rate,
+            generated=generated,
+            training=training,
+            metrics=read_metrics(files.metrics),
+            recipe_yaml=files.recipe.read_text(encoding="utf-8"),
+            facts=facts,
+            sampling=sampling,
+            versions=versions(),
+            timings={stage: done["seconds"] for stage, done in record.items()},
+            notes=notes,
+        ),
+    )
+    return {}
+
+
+def _generated(context: RunContext, manifest: dict[str, Any], labels: list[str | None]) -> list[Sound]:
+    import soundfile
+
+    sounds = []
+    for label in labels:
+        entries = [clip for clip in manifest["clips"] if clip["label"] == label]
+        for entry in entries[: context.recipe.report.clips_per_class]:
+            data, _ = soundfile.read(context.directory.samples / entry["file"], dtype="float32", always_2d=True)
+            sounds.append(Sound(label, data.T, f"{entry['file']}, {_level_text(entry)}"))
+    return sounds
+
+
+def _training_clips(clips: Clips, labels: list[str | None], count: int, seed: int) -> list[tuple[str | None, Clip]]:
+    """`count` training clips of each label: the first that are met on a seeded walk, so that they are not all alike."""
+    from genaudio.training.batches import Batches
+
+    wanted = {label: count for label in labels}
+    found: list[tuple[str | None, Clip]] = []
+    walk = Batches(clips, 1, seed)
+    for position in range(clips.size if clips.size is not None else 100 * len(labels) * count):
+        if not any(wanted.values()):
+            break
+        clip = clips.clip(walk.index(position), seed)
+        label = clips.classes[clip.label] if clip.label is not None and None not in wanted else None
+        if wanted.get(label, 0):
+            wanted[label] -= 1
+            found.append((label, clip))
+    return sorted(found, key=lambda pair: labels.index(pair[0]))
+
+
+def _level_text(entry: dict[str, float]) -> str:
+    return f"peak {entry['peak_dbfs']:.1f} dBFS, RMS {entry['rms_dbfs']:.1f} dBFS"
+
+
+def _spelled(component: dict[str, Any]) -> str:
+    fields = ", ".join(f"{key} {value}" for key, value in component.items() if key != "type")
+    return f"{component['type']} ({fields})" if fields else str(component["type"])
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on: genaudio, plugins in use, torch, Python, the machine."""
+    plugins = {e.distribution: e.version for e in registry().entries() if e.distribution != "genaudio"}
+    return {
+        "genaudio": genaudio.__version__,
+        **plugins,
+        "torch": str(torch.__version__),
+        "torchaudio": importlib.metadata.version("torchaudio"),
+        "Python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
