@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -165,11 +166,20 @@ class Registry:
 
     def name_of(self, kind: str, component: Component) -> str:
         """The name under which a component's class is registered."""
-        target = f"{type(component).__module__}:{type(component).__qualname__}"
+        cls = type(component)
+        target = f"{cls.__module__}:{cls.__qualname__}"
         for entry in self.entries(kind):
-            if entry.target == target or self.load(kind, entry.name) is type(component):
+            if entry.target == target:
                 return entry.name
-        raise UnknownComponentError(f"{target} is not registered as a {kind}")
+        for entry in self.entries(kind):  # a class re-exported from elsewhere; if it exists, its module is imported
+            module, _, attribute = entry.target.partition(":")
+            if getattr(sys.modules.get(module), attribute, None) is cls:
+                return entry.name
+        raise UnknownComponentError(
+            f"the class {target} is not registered as a {kind}",
+            expected=f"a component with an entry: one of {', '.join(self.names(kind))}",
+            mend="register it in a plugin, so that a recipe can name it",
+        )
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:

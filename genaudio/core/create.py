@@ -1,0 +1,34 @@
+"""Components by name, from Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from genaudio.core.component import Component
+from genaudio.core.errors import GenaudioError, Problem
+from genaudio.core.validation import problems_of
+
+
+def create(kind: str, type: str, **parameters: Any) -> Component:  # noqa: A002 - the word that recipes use
+    """The component `type` of a kind, built-in or from a plugin, with the given parameters.
+
+    >>> create("solver", "heun").order
+    2
+
+    Raises `GenaudioError` with everything that is wrong with the parameters.
+    """
+    from genaudio.plugins.manager import registry  # late: `core` stands below `plugins`
+
+    cls = registry().load(kind, type)
+    try:
+        return cls.model_validate(parameters)
+    except ValidationError as error:
+        prefix = f"{kind} {type}"
+        raise GenaudioError.of(
+            [
+                Problem(p.given, p.expected, p.mend, f"{prefix}: {p.path}" if p.path else prefix, p.position)
+                for p in problems_of(error, parameters, cls)
+            ]
+        ) from None

@@ -1,0 +1,151 @@
+"""Overrides: `a.b.c=value` texts from the command line, applied to a raw recipe before it is validated."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from genaudio.core.errors import Position, Problem, RecipeError
+from genaudio.core.yaml_positions import Path_, parse_yaml
+
+_SEGMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|0|[1-9][0-9]*")
+
+
+@dataclass(frozen=True)
+class Override:
+    """One parsed override: `text` as it was given, the path that it sets, and the value."""
+
+    text: str
+    path: Path_
+    value: Any
+
+    @property
+    def position(self) -> Position:
+        """Where a problem with this value is shown to be."""
+        return Position(f"--set {self.text}")
+
+
+@dataclass
+class Overridden:
+    """A mapping with overrides applied: which override set each path, what was dropped on the way, what went wrong."""
+
+    data: dict[str, Any]
+    set_by: dict[Path_, Override] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def parse_override(text: str) -> Override:
+    """`solver.order=3` as a path and a YAML value; raises `RecipeError` for anything else."""
+    path, equals, value = text.partition("=")
+    segments = path.strip().split(".")
+    position = Position(f"--set {text}")
+    if not equals or not all(_SEGMENT.fullmatch(segment) for segment in segments) or segments[0].isdigit():
+        given = f"the path {path.strip()!r}" if equals else "no '='"
+        raise RecipeError.of(
+            [Problem(given, "a.b.c=value, as in solver.order=3 or network.multipliers.0=2", position=position)]
+        )
+    if not value.strip():
+        raise RecipeError.of([Problem("no value", "a.b.c=value", "write null for nothing", position=position)])
+    document = parse_yaml(value.strip(), f"--set {text}")
+    if document.problems:
+        raise RecipeError.of(document.problems)
+    return Override(text, tuple(int(s) if s.isdigit() else s for s in segments), document.data)
+
+
+def apply_overrides(
+    data: Mapping[str, Any], texts: Sequence[str], default_types: Mapping[str, str | None]
+) -> Overridden:
+    """`data` with the overrides applied to a copy. `default_types` names the component blocks and their default type.
+
+    Types are set first, whatever their place in the order, so that `solver.order=3 solver=heun` sets the order of heun.
+    Where a type changes, the block's other keys belong to the old type: they are dropped and a notice says so.
+    """
+    result = Overridden(copy.deepcopy(dict(data)))
+    parsed: list[Override] = []
+    for text in texts:
+        try:
+            parsed.append(parse_override(text))
+        except RecipeError as error:
+            result.problems.extend(error.problems)
+    for override in sorted(parsed, key=lambda o: not _sets_block(o, default_types)):
+        if _sets_block(override, default_types):
+            _set_block(result, override, default_types)
+        else:
+            _set_value(result, override, default_types)
+    return result
+
+
+def _sets_block(override: Override, blocks: Mapping[str, str | None]) -> bool:
+    path = override.path
+    return path[0] in blocks and (len(path) == 1 or path[1:] == ("type",))
+
+
+def _set_block(result: Overridden, override: Override, default_types: Mapping[str, str | None]) -> None:
+    kind = str(override.path[0])
+    value = override.value
+    old = result.data.get(kind, default_types[kind])
+    old = {"type": old} if isinstance(old, str) else old if isinstance(old, dict) else {}
+    new: Any = {"type": value} if len(override.path) == 2 or isinstance(value, str) else value
+    if isinstance(new, dict) and new.keys() == {"type"} and new["type"] == old.get("type"):
+        new = old
+    kept = new if isinstance(new, dict) else {}
+    dropped = [key for key in old if key != "type" and key not in kept]
+    if dropped:
+        change = f"{old.get('type')} → {kept.get('type')}" if kept else "null"
+        result.notices.append(f"{kind}: {change}, so these keys of the recipe were dropped: {', '.join(dropped)}")
+    result.data[kind] = new
+    for path in [path for path in result.set_by if path[0] == kind]:
+        del result.set_by[path]
+    result.set_by[(kind, "type") if isinstance(new, dict) and isinstance(value, str) else (kind,)] = override
+
+
+def _set_value(result: Overridden, override: Override, default_types: Mapping[str, str | None]) -> None:
+    path = override.path
+    kind = str(path[0])
+    if kind in default_types:
+        block = result.data.get(kind, default_types[kind])
+        result.data[kind] = {"type": block} if isinstance(block, str) else block
+    here: Any = result.data
+    for depth, key in enumerate(path):
+        above = ".".join(map(str, path[:depth]))
+        last = depth == len(path) - 1
+        if isinstance(here, list):
+            if not isinstance(key, int) or key >= len(here):
+                result.problems.append(
+                    Problem(
+                        f"the index {key!r} into a list of {len(here)}",
+                        f"0 to {len(here) - 1}" if here else "an index; the list is empty",
+                        f"or give the whole list: --set '{above}=[…]'",
+                        ".".join(map(str, path)),
+                        override.position,
+                    )
+                )
+                return
+        elif isinstance(key, int) or not isinstance(here, dict):
+            found = "is not in the recipe" if here is None else f"is {here!r}"
+            mend = f"--set '{above}=[…]' gives the whole list" if isinstance(key, int) else ""
+            if above in default_types and not isinstance(key, int):
+                found = f"is {'null' if here is None else repr(here)}"
+                mend = f"choose its type first: --set {above}=NAME"
+            expected = "a list" if isinstance(key, int) else "a mapping"
+            result.problems.append(
+                Problem(f"{above} {found}", expected, mend, ".".join(map(str, path)), override.position)
+            )
+            return
+        if last:
+            here[key] = override.value
+        elif isinstance(here, dict):
+            # a mapping on the way that the recipe leaves to its defaults comes into being
+            nested = here.get(key)
+            if nested is None and not isinstance(path[depth + 1], int) and not (depth == 0 and key in default_types):
+                here[key] = nested = {}
+            here = nested
+        else:
+            here = here[key]
+    for stale in [p for p in result.set_by if p[: len(path)] == path]:
+        del result.set_by[stale]
+    result.set_by[path] = override

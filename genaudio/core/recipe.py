@@ -1,0 +1,310 @@
+"""The recipe: one validated, frozen document that says everything about a run.
+
+A block is `{type: name, …fields}`, or the bare name for a component with its defaults. What a recipe leaves
+out takes the defaults below; dataset and name have none.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import SerializeAsAny, ValidationError, ValidationInfo, field_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from genaudio.core.component import Component, Settings, parameter
+from genaudio.core.errors import GenaudioError, Position, Problem, RecipeError
+from genaudio.core.overrides import Overridden, apply_overrides
+from genaudio.core.recipe_checks import cross_block_problems
+from genaudio.core.registry import KINDS, Registry
+from genaudio.core.settings import ReportSettings, SamplingSettings, TrainingSettings
+from genaudio.core.validation import UNKNOWN_KEY, ClassOfBlock, problems_of
+from genaudio.core.yaml_positions import Document, Path_, read_yaml
+
+if TYPE_CHECKING:  # for type checkers alone: at run time a block is any component of its kind, checked by the registry
+    from genaudio.datasets.base import Dataset
+    from genaudio.networks.base import Network
+    from genaudio.networks.conditioners.base import Conditioner
+    from genaudio.preconditioners.base import Preconditioner
+    from genaudio.representations.base import Representation
+    from genaudio.samplers.base import Solver
+    from genaudio.samplers.guidance.base import Guidance
+    from genaudio.samplers.schedules.base import Schedule
+    from genaudio.training.noise.base import NoiseDistribution
+else:
+    Dataset = Representation = Network = Conditioner = Preconditioner = SerializeAsAny[Component]
+    NoiseDistribution = Schedule = Solver = Guidance = SerializeAsAny[Component]
+
+FORMAT_VERSION = 1
+BLOCKS = (
+    "dataset",
+    "representation",
+    "network",
+    "conditioner",
+    "preconditioner",
+    "noise",
+    "schedule",
+    "solver",
+    "guidance",
+)
+OPTIONAL_BLOCKS = ("conditioner", "guidance")
+SETTINGS_BLOCKS = ("training", "sampling", "report")
+
+_log = logging.getLogger("genaudio")
+
+
+def installed_registry() -> Registry:
+    """The registry of this process, with plugins; imported late, for `core` stands below `plugins`."""
+    from genaudio.plugins.manager import registry
+
+    return registry()
+
+
+class Recipe(Settings):
+    """Everything that a run depends on. Components are instances of their classes, checked and frozen."""
+
+    version: Literal[1] = parameter(1, description="Version of the recipe format")
+    name: str = parameter(
+        description="Name of the recipe; letters, digits, '.', '_' and '-', as it may name files",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
+    )
+    seed: int = parameter(0, ge=0, lt=2**63, description="Seed that all randomness of the run derives from")
+    device: str = parameter(
+        "auto",
+        description="Where to compute: auto, cpu, cuda, cuda:N or mps; auto takes the best there is",
+        pattern=r"^(auto|cpu|cuda(:[0-9]{1,3})?|mps)$",
+    )
+    dataset: Dataset = parameter(description=KINDS["dataset"].summary)
+    representation: Representation = parameter("complex_stft", description=KINDS["representation"].summary)
+    network: Network = parameter("efficient_unet", description=KINDS["network"].summary)
+    conditioner: Conditioner | None = parameter("label", description=KINDS["conditioner"].summary)
+    preconditioner: Preconditioner = parameter("edm", description=KINDS["preconditioner"].summary)
+    noise: NoiseDistribution = parameter("log_normal", description=KINDS["noise"].summary)
+    schedule: Schedule = parameter("karras", description=KINDS["schedule"].summary)
+    solver: Solver = parameter("exponential_integrator", description=KINDS["solver"].summary)
+    guidance: Guidance | None = parameter(None, description=KINDS["guidance"].summary)
+    training: TrainingSettings = parameter(TrainingSettings(), description="How the model is trained")
+    sampling: SamplingSettings = parameter(SamplingSettings(), description="How clips are generated")
+    report: ReportSettings = parameter(ReportSettings(), description="What the report shows")
+
+    @field_validator(*BLOCKS, mode="wrap")
+    @classmethod
+    def _component(cls, value: Any, handler: Any, info: ValidationInfo) -> Component | None:
+        kind = str(info.field_name)
+        component = None if value is None and kind in OPTIONAL_BLOCKS else build_component(kind, value, info)
+        _collect(info, component)
+        return component
+
+    @field_validator(*SETTINGS_BLOCKS, mode="after")
+    @classmethod
+    def _settings(cls, value: Settings, info: ValidationInfo) -> Settings:
+        _collect(info, value)
+        return value
+
+    def type_name(self, kind: str) -> str | None:
+        """The registered name of a block's component, as a recipe writes it; None for a block that is null."""
+        component = getattr(self, kind)
+        return None if component is None else installed_registry().name_of(kind, component)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The fully resolved recipe as plain data; `recipe_from_mapping` gives an equal recipe back."""
+        plain = self.model_dump(mode="json")
+        for kind in BLOCKS:
+            if plain[kind] is not None:
+                plain[kind] = {"type": self.type_name(kind), **plain[kind]}
+        return plain
+
+    def to_yaml(self) -> str:
+        """The fully resolved recipe as YAML."""
+        from genaudio.core.yaml_writer import to_yaml
+
+        return to_yaml(self.to_mapping())
+
+
+def _collect(info: ValidationInfo, block: Any) -> None:
+    if isinstance(info.context, dict) and "blocks" in info.context:
+        info.context["blocks"][info.field_name] = block
+
+
+def build_component(kind: str, value: Any, info: ValidationInfo) -> Component:
+    """The component that a block describes. Errors carry paths below the block: `type`, `order`, …"""
+    registry = (info.context or {}).get("registry") or installed_registry()
+    if isinstance(value, Component):
+        try:
+            registry.name_of(kind, value)
+        except GenaudioError as error:
+            raise _refuse((), value, error.problems[0]) from None
+        return value
+    block = {"type": value} if isinstance(value, str) else value
+    if not isinstance(block, Mapping):
+        null = " or null" if kind in OPTIONAL_BLOCKS else ""
+        names = ", ".join(registry.names(kind))
+        raise _refuse((), value, Problem("", f"a mapping with 'type', or the name of a {kind}{null}: {names}"))
+    if "type" not in block:
+        names = ", ".join(registry.names(kind))
+        raise _refuse(("type",), None, Problem("no type", f"one of {names}", f"write {kind}: {{type: …}}"))
+    name = block["type"]
+    if not isinstance(name, str):
+        raise _refuse(("type",), name, Problem("", f"one of {', '.join(registry.names(kind))}"))
+    try:
+        cls = registry.load(kind, name)
+    except GenaudioError as error:
+        problem = error.problems[0]
+        if name.lower() in ("none", "no", "off") and kind in OPTIONAL_BLOCKS:
+            problem = Problem(problem.given, problem.expected, f"for no {kind}, write null")
+        raise _refuse(("type",), name, problem) from None
+    try:
+        return cls.model_validate({key: item for key, item in block.items() if key != "type"})
+    except ValidationError:
+        raise
+    except GenaudioError as error:  # a component's own validator spoke in our terms
+        raise _refuse((), value, error.problems[0]) from None
+    except Exception as error:
+        given = f"{name!r} could not be built: {type(error).__name__}: {error}"
+        raise _refuse((), value, Problem(given, "", "report this to its authors")) from None
+
+
+def _refuse(path: Path_, value: Any, problem: Problem) -> ValidationError:
+    """`problem` as a validation error at `path` below the field that is being validated."""
+    custom = PydanticCustomError("genaudio", "{given}", {"given": problem.given, "problem": problem})
+    return ValidationError.from_exception_data("Recipe", [InitErrorDetails(type=custom, loc=path, input=value)])
+
+
+Origin = Literal["default", "recipe", "override"]
+
+
+@dataclass(frozen=True)
+class LoadedRecipe:
+    """A recipe with what is known about its making: notices to show, and where each value came from."""
+
+    recipe: Recipe
+    notices: tuple[str, ...]
+    _document: Document
+    _overridden: Overridden
+
+    def origin(self, path: Sequence[str | int]) -> tuple[Origin, Position | None]:
+        """Where the resolved value at `path` came from, with the place of an override or a line of the file."""
+        path = tuple(path)
+        for end in range(len(path), 0, -1):
+            override = self._overridden.set_by.get(path[:end])
+            if override is not None:
+                return "override", override.position
+        here: Any = self._overridden.data
+        key: Any
+        for key in path:
+            if isinstance(here, str) and key == "type":
+                break
+            if not (isinstance(here, dict) and key in here) and not (
+                isinstance(here, list) and isinstance(key, int) and key < len(here)
+            ):
+                return "default", None
+            here = here[key]
+        if path not in self._document.values and path[:-1] not in self._document.values:
+            return "default", None  # the default type of a block that came into being by an override
+        return "recipe", self._document.position(path)
+
+
+def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in a YAML file, with `a.b.c=value` overrides; raises `RecipeError` with everything that is wrong.
+
+    Notices (what an override dropped) go to the log; `open_recipe` returns them.
+    """
+    loaded = open_recipe(path, overrides)
+    for notice in loaded.notices:
+        _log.warning(notice)
+    return loaded.recipe
+
+
+def open_recipe(path: Path | str, overrides: Sequence[str] = (), *, registry: Registry | None = None) -> LoadedRecipe:
+    """The recipe in a YAML file, with notices and provenance."""
+    return _load(read_yaml(path), overrides, registry)
+
+
+def recipe_from_mapping(
+    data: Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    source: str = "recipe",
+    registry: Registry | None = None,
+) -> Recipe:
+    """The recipe that plain data describe; `source` names the data in errors."""
+    return _load(Document(source, dict(data)), overrides, registry).recipe
+
+
+def _load(document: Document, overrides: Sequence[str], registry: Registry | None) -> LoadedRecipe:
+    registry = registry or installed_registry()
+    data = document.data
+    if data is None or data == {}:
+        raise RecipeError.of(
+            [
+                *document.problems,
+                Problem(
+                    "an empty file",
+                    "a recipe, at least name and dataset",
+                    "write a starter recipe with `gen init`",
+                    position=Position(document.source),
+                ),
+            ]
+        )
+    if not isinstance(data, dict):
+        given = f"a {'list' if isinstance(data, list) else 'single value'}"
+        raise RecipeError.of(
+            [*document.problems, Problem(given, "a mapping: 'name: …'", position=document.position(()))]
+        )
+    overridden = apply_overrides(data, overrides, default_types())
+    problems = [*document.problems, *overridden.problems]
+    blocks: dict[str, Any] = {}
+    recipe: Recipe | None = None
+    try:
+        recipe = Recipe.model_validate(overridden.data, context={"registry": registry, "blocks": blocks})
+    except ValidationError as error:
+        problems += problems_of(error, overridden.data, Recipe, _class_of_block(registry))
+    problems += cross_block_problems(blocks)
+    if problems or recipe is None:
+        raise RecipeError.of([_placed(problem, document, overridden) for problem in problems])
+    return LoadedRecipe(recipe, tuple(overridden.notices), document, overridden)
+
+
+def default_types() -> dict[str, str | None]:
+    """The component blocks of a recipe, each with the type it has when left out."""
+    defaults = {kind: Recipe.model_fields[kind].default for kind in BLOCKS}
+    return {kind: value if isinstance(value, str) else None for kind, value in defaults.items()}
+
+
+def _class_of_block(registry: Registry) -> ClassOfBlock:
+    """Finds the class whose fields a component block sets, for messages."""
+
+    def find(kind: str, raw: Any) -> type[Component] | None:
+        name = raw.get("type") if isinstance(raw, Mapping) else raw
+        if isinstance(raw, Component):
+            return type(raw)
+        try:
+            return registry.load(kind, name) if kind in BLOCKS and isinstance(name, str) else None
+        except GenaudioError:
+            return None
+
+    return find
+
+
+def _placed(problem: Problem, document: Document, overridden: Overridden) -> Problem:
+    """`problem` with its position: the override that set the value, else the place in the file."""
+    if problem.position is not None:
+        return problem
+    path = (
+        tuple(int(key) if re.fullmatch("[0-9]+", key) else key for key in problem.path.split("."))
+        if problem.path
+        else ()
+    )
+    for end in range(len(path), 0, -1):
+        override = overridden.set_by.get(path[:end])
+        if override is not None:
+            position = override.position
+            break
+    else:
+        position = document.position(path, key=problem.given.startswith(UNKNOWN_KEY))
+    return Problem(problem.given, problem.expected, problem.mend, problem.path, position)
