@@ -75,6 +75,14 @@ class LogMel(nn.Module):
         return decibel.reshape(*lead, self.bands, -1)
 
 
+def channel_average(decibel: Tensor) -> Tensor:
+    """The level of the mean power over channels: `(..., channels, bands, frames)` to `(..., bands, frames)`, in dB.
+
+    Averaging waveforms instead would cancel what two channels hold in opposite phase.
+    """
+    return 10 * torch.log10(torch.pow(10.0, decibel / 10).mean(-3))
+
+
 def mel_filters(sample_rate: int, n_fft: int, bands: int) -> Tensor:
     """Triangular mel filters of height 1 from 0 Hz to the Nyquist frequency: `(n_fft // 2 + 1, bands)`."""
     import torchaudio.functional

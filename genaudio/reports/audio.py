@@ -27,7 +27,7 @@ class Level:
 
 
 def level(waveform: NDArray[np.floating]) -> Level:
-    """Peak and RMS over all channels, and a mark: "not finite", "silent" (peak below -60 dBFS) or "clipped".
+    """Peak and RMS over all channels, and a mark: "not finite", "silent" (RMS below -60 dBFS) or "clipped".
 
     Clipped means beyond full scale anywhere, or two samples in a row at full scale: one alone is what peak
     normalisation leaves.
@@ -40,7 +40,7 @@ def level(waveform: NDArray[np.floating]) -> Level:
     peak, rms = float(magnitude.max()), float(np.sqrt(np.square(magnitude).mean()))
     at_full_scale = magnitude >= _FULL_SCALE
     in_a_row = bool((at_full_scale[..., 1:] & at_full_scale[..., :-1]).any())
-    mark = "silent" if _dbfs(peak) < SILENT_DBFS else "clipped" if in_a_row or peak > 1 else ""
+    mark = "silent" if _dbfs(rms) < SILENT_DBFS else "clipped" if in_a_row or peak > 1 else ""
     return Level(_dbfs(peak), _dbfs(rms), mark)
 
 

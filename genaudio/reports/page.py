@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -18,24 +16,15 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from genaudio.core.files import write_text
 from genaudio.reports import audio, spectrogram
 from genaudio.reports.curve import Curve, curve
 from genaudio.reports.data import ReportData, Sound
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the page of `data` to `path`, beside its place first and renamed when whole."""
-    text = render(data)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    """Write the page of `data` to `path`: whole, or not at all."""
+    write_text(path, render(data))
 
 
 def render(data: ReportData) -> str:

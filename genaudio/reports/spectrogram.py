@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from genaudio.evaluation.log_mel import LogMel, hz_to_mel
+from genaudio.evaluation.log_mel import LogMel, channel_average, hz_to_mel
 
 COLOURS = "magma"  # even in lightness: reads the same in grey print and to colour-blind eyes
 RANGE_DB = 80.0
@@ -39,9 +39,7 @@ def levels(waveform: NDArray[np.floating], sample_rate: int) -> NDArray[np.float
         finite = np.zeros((1, 1), np.float32)
     hop = max(1, round(finite.shape[-1] / _COLUMNS)) / sample_rate
     transform = LogMel(sample_rate, bands=_BANDS, window=max(_WINDOW, 2 * hop), hop=hop)
-    decibel = transform(torch.from_numpy(np.ascontiguousarray(finite)))
-    mean = 10 * torch.log10(torch.pow(10.0, decibel / 10).mean(0))
-    picture: NDArray[np.float32] = mean.numpy()
+    picture: NDArray[np.float32] = channel_average(transform(torch.from_numpy(np.ascontiguousarray(finite)))).numpy()
     return picture
 
 

@@ -1,0 +1,156 @@
+"""A small classifier of clips: what tells whether a generated clip sounds like the class it was asked for.
+
+Shapes: waveform (batch, channels, time); features (batch, 160); probabilities (batch, classes).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from genaudio.core.errors import GenaudioError
+from genaudio.core.files import atomic_file, sha256, write_json
+from genaudio.datasets.base import Clips
+from genaudio.evaluation.agreement import Agreement
+from genaudio.evaluation.log_mel import LogMel, channel_average
+
+FORMAT = 1
+_WIDTHS = (24, 32, 48, 64, 80)
+_RANGE_DB = 80.0
+_BATCH = 64
+
+
+class Classifier(nn.Module):
+    """A convolutional network of about 100,000 parameters on log-mel spectrograms.
+
+    What it hears is each clip relative to its own loudest cell, 80 dB deep: gain changes nothing. Five convolutions,
+    three of them with stride 2, then mean and maximum over the plane give 160 features; one linear layer gives classes.
+    """
+
+    def __init__(self, classes: tuple[str, ...], sample_rate: int, *, bands: int = 64) -> None:
+        super().__init__()
+        if len(classes) < 2:
+            raise GenaudioError(
+                f"a classifier of {len(classes)} class{'es' if not classes else ''}",
+                expected="at least two classes",
+                mend="use a dataset with labelled clips",
+            )
+        self.classes = classes
+        self.sample_rate = sample_rate
+        self.bands = bands
+        self.log_mel = LogMel(sample_rate, bands=bands)
+        layers: list[nn.Module] = []
+        for number, (before, width) in enumerate(zip((1, *_WIDTHS[:-1]), _WIDTHS, strict=True)):
+            size, stride = (5, 2) if number == 0 else (3, 2 if number in (1, 3) else 1)
+            layers += [
+                nn.Conv2d(before, width, size, stride, size // 2, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+            ]
+        self.trunk = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(0.2)
+        self.head = nn.Linear(2 * _WIDTHS[-1], len(classes))
+
+    def features(self, waveform: Tensor) -> Tensor:
+        """`(batch, 160)`: what the last layer decides on, an embedding of each clip."""
+        decibel = channel_average(self.log_mel(waveform))
+        relative = (decibel - decibel.amax((-2, -1), keepdim=True)).clamp_min(-_RANGE_DB)
+        plane = self.trunk((relative / (_RANGE_DB / 2) + 1).unsqueeze(1))
+        return torch.cat((plane.mean((-2, -1)), plane.amax((-2, -1))), -1)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Logits, `(batch, classes)`."""
+        logits: Tensor = self.head(self.dropout(self.features(waveform)))
+        return logits
+
+    @torch.inference_mode()
+    def log_probabilities(self, waveform: Tensor) -> Tensor:
+        """`(batch, classes)` in float64 on the CPU, in which even a saturated classifier stays finite."""
+        self.eval()
+        device = self.head.weight.device
+        parts = [self(part.to(device)).double().log_softmax(-1).cpu() for part in waveform.split(_BATCH)]
+        return torch.cat(parts) if parts else torch.empty(0, len(self.classes), dtype=torch.float64)
+
+    def predict(self, waveform: Tensor) -> Tensor:
+        """Probabilities of the classes, `(batch, classes)`, float64."""
+        return self.log_probabilities(waveform).exp()
+
+    def save(self, folder: Path, **facts: Any) -> None:
+        """Write `classifier.safetensors` and its card `classifier.json`; `facts` go into the card."""
+        weights = folder / "classifier.safetensors"
+        with atomic_file(weights) as partial:
+            save_file({name: value.cpu().contiguous() for name, value in self.state_dict().items()}, partial)
+        card = {
+            "format": FORMAT,
+            "classes": list(self.classes),
+            "sample_rate": self.sample_rate,
+            "bands": self.bands,
+            "parameters": sum(value.numel() for value in self.parameters()),
+            "sha256": sha256(weights),
+            "facts": facts,
+        }
+        write_json(folder / "classifier.json", card)
+
+    @classmethod
+    def load(cls, folder: Path) -> Classifier:
+        """The classifier that `save` wrote; raises `GenaudioError` where the files do not belong together."""
+        card_path, weights = folder / "classifier.json", folder / "classifier.safetensors"
+        mend = "train and save the classifier again"
+        try:
+            card = json.loads(card_path.read_text(encoding="utf-8"))
+            classes, sample_rate, bands = tuple(card["classes"]), card["sample_rate"], card["bands"]
+            recorded, version = card["sha256"], card["format"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise GenaudioError(f"{card_path} cannot be read: {error!r}", expected="its card", mend=mend) from error
+        if version != FORMAT:
+            raise GenaudioError(f"{card_path} has the format {version}", expected=f"format {FORMAT}", mend=mend)
+        try:
+            found = sha256(weights)
+            if found != recorded:
+                raise GenaudioError(
+                    f"{weights} has the SHA-256 {found[:12]}…", expected=f"{recorded[:12]}… as its card says", mend=mend
+                )
+            classifier = cls(classes, sample_rate, bands=bands)
+            classifier.load_state_dict(load_file(weights))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise GenaudioError(f"{weights} cannot be read: {error}", expected="its weights", mend=mend) from error
+        classifier.eval()
+        return classifier
+
+
+def agreement(classifier: Classifier, clips: Clips, *, count: int | None = None, seed: int = 0) -> Agreement:
+    """Predicted against true classes of the first `count` clips (all of them by default; 1000 of an endless source)."""
+    if clips.classes != classifier.classes:
+        raise GenaudioError(
+            f"clips of the classes {', '.join(clips.classes) or '(none)'}",
+            expected=f"those of the classifier: {', '.join(classifier.classes)}",
+        )
+    limit = count if clips.size is None else min(count or clips.size, clips.size)
+    wanted: list[int] = []
+    predicted: list[int] = []
+    for waveform, labels in _batches(clips, 1000 if limit is None else limit, seed):
+        wanted += labels
+        predicted += classifier.log_probabilities(waveform).argmax(-1).tolist()
+    import numpy as np
+
+    return Agreement.of(classifier.classes, np.array(wanted, np.int64), np.array(predicted, np.int64))
+
+
+def accuracy(classifier: Classifier, clips: Clips, *, count: int | None = None, seed: int = 0) -> float:
+    """Share of clips whose class is predicted; see `agreement` for its interval and the classes apart."""
+    return agreement(classifier, clips, count=count, seed=seed).overall.value
+
+
+def _batches(clips: Clips, count: int, seed: int) -> Iterator[tuple[Tensor, list[int]]]:
+    for start in range(0, count, _BATCH):
+        chosen = [clips.clip(index, seed) for index in range(start, min(start + _BATCH, count))]
+        labelled = [(clip.waveform, clip.label) for clip in chosen if clip.label is not None]
+        if labelled:
+            yield torch.stack([waveform for waveform, _ in labelled]), [label for _, label in labelled]
