@@ -56,6 +56,14 @@ class Entry:
     version: str = ""
 
 
+@dataclass(frozen=True)
+class MissingPlugin:
+    """A plugin whose components are not there, and why: `{distribution} {reason}`."""
+
+    distribution: str
+    reason: str
+
+
 def _import_target(target: str) -> Any:
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
@@ -75,6 +83,7 @@ class Registry:
         self.distribution = distribution
         self.version = version
         self._entries: dict[tuple[str, str], Entry] = {}
+        self.missing: list[MissingPlugin] = []
 
     def add(self, kind: str, name: str, target: str, summary: str) -> None:
         """Register a component: `target` is "module:Class" and is not imported now.
@@ -140,8 +149,21 @@ class Registry:
             raise UnknownComponentError(
                 f"{kind} {name!r}",
                 expected=f"one of {', '.join(names) or '(none installed)'}",
-                mend=suggestion(name, names),
+                mend=self._nearest(name, names),
             ) from None
+
+    def _nearest(self, name: str, names: list[str]) -> str:
+        """The nearest name; for a third party's, if it has none near, why its plugin may not be there."""
+        prefix, slash, _ = name.partition("/")
+        if not slash:  # built-in names are bare: no plugin provides those
+            return suggestion(name, names)
+        near = suggestion(name, [other for other in names if other.startswith(f"{prefix}/")])
+        if near:
+            return near
+        if self.missing:
+            reasons = "; ".join(f"{plugin.distribution} {plugin.reason}" for plugin in self.missing)
+            return f"a plugin that may provide it is not there: {reasons}; see `gen plugins`"
+        return f"install the plugin that provides '{prefix}/…'; `gen plugins` shows what is installed"
 
     def load(self, kind: str, name: str) -> type[Component]:
         """The class of a component, imported now and checked against the base class of its kind."""

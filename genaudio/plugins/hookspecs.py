@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -22,3 +23,22 @@ def genaudio_register(registry: Registry) -> None:
 
     Called once, when components are first looked up. Import nothing heavy here: targets are strings.
     """
+
+
+# Observers: told what happens, each alone; what they return is not looked at, and an exception of one is reported once
+# and stops neither the run nor the other observers.
+
+
+@hookspec
+def genaudio_step_end(step: int, metrics: dict[str, Any]) -> None:
+    """Training has logged step `step`; `metrics` is the line of metrics.jsonl: loss, learning rate, …"""
+
+
+@hookspec
+def genaudio_stage_end(stage: str, directory: Path) -> None:
+    """A stage of a run (train, sample, report) has ended; its files are in `directory`."""
+
+
+@hookspec
+def genaudio_run_end(directory: Path) -> None:
+    """A run has ended, all of its stages done; its files are in `directory`."""
