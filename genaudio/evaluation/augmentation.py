@@ -24,7 +24,8 @@ def add_noise(
     bins = torch.arange(length // 2 + 1).clamp_min(1).to(waveform.dtype)
     noise = torch.fft.irfft(torch.fft.rfft(white) * bins ** (-colour / 2), n=length)
     wanted = _rms(waveform) * 10 ** (-snr / 20)
-    return waveform + noise * (wanted / _rms(noise).clamp_min(1e-12))
+    noisy: Tensor = waveform + noise * (wanted / _rms(noise).clamp_min(1e-12))
+    return noisy
 
 
 def shift(waveform: Tensor, generator: torch.Generator, *, share: float = 0.1) -> Tensor:

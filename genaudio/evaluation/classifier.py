@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -75,7 +76,7 @@ class Classifier(nn.Module):
         """`(batch, classes)` in float64 on the CPU, in which even a saturated classifier stays finite."""
         self.eval()
         device = self.head.weight.device
-        parts = [self(part.to(device)).double().log_softmax(-1).cpu() for part in waveform.split(_BATCH)]
+        parts = [self(part.to(device)).double().log_softmax(-1).cpu() for part in torch.split(waveform, _BATCH)]
         return torch.cat(parts) if parts else torch.empty(0, len(self.classes), dtype=torch.float64)
 
     def predict(self, waveform: Tensor) -> Tensor:
@@ -132,14 +133,14 @@ def agreement(classifier: Classifier, clips: Clips, *, count: int | None = None,
             f"clips of the classes {', '.join(clips.classes) or '(none)'}",
             expected=f"those of the classifier: {', '.join(classifier.classes)}",
         )
+    if clips.sample_rate != classifier.sample_rate:
+        raise GenaudioError(f"clips at {clips.sample_rate} Hz", expected=f"{classifier.sample_rate} Hz, as it learned")
     limit = count if clips.size is None else min(count or clips.size, clips.size)
     wanted: list[int] = []
     predicted: list[int] = []
     for waveform, labels in _batches(clips, 1000 if limit is None else limit, seed):
         wanted += labels
         predicted += classifier.log_probabilities(waveform).argmax(-1).tolist()
-    import numpy as np
-
     return Agreement.of(classifier.classes, np.array(wanted, np.int64), np.array(predicted, np.int64))
 
 

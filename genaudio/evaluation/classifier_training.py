@@ -17,13 +17,13 @@ from genaudio.evaluation.augmentation import add_noise, shift
 from genaudio.evaluation.classifier import Classifier
 
 # Clips of an endless source that are kept and seen again with other noise: synthesis would cost more than learning.
-_POOL = 4096
+_POOL = 2048
 
 
 def train_classifier(
     train: Clips,
     *,
-    steps: int = 1500,
+    steps: int = 800,
     batch_size: int = 32,
     learning_rate: float = 3e-3,
     noise_augment: bool = True,
@@ -53,7 +53,7 @@ def train_classifier(
             waveform = shift(waveform, generator)
             loss = nn.functional.cross_entropy(classifier(waveform.to(device)), labels.to(device))
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
             if progress is not None:
