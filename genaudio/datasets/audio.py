@@ -67,7 +67,8 @@ def _matched(samples: NDArray[np.float32], channels: int) -> NDArray[np.float32]
     if given == channels:
         return samples
     if channels == 1:
-        return samples.mean(axis=1, keepdims=True, dtype=np.float32)
+        mono: NDArray[np.float32] = samples.mean(axis=1, keepdims=True, dtype=np.float32)
+        return mono
     if given == 1:
         return np.repeat(samples, channels, axis=1)
     raise BadAudioError(f"it has {given} channels, and {channels} are asked for; only 1 -> n and n -> 1 are defined")

@@ -1,8 +1,8 @@
 """The cache of decoded audio: float32 on disk, keyed by content, memory-mapped.
 
-    <cache>/audio/v1-16000Hz-1ch/<name>.f32     waveforms (channels, frames) of many files, one after the other
+    <cache>/audio/files.json                    stat of each file at its last hashing, so that it is not hashed again
+                  v1-16000Hz-1ch/<name>.f32     waveforms (channels, frames) of many files, one after the other
                                  <name>.json    for each: SHA-256 of the file's bytes, place, peak, loudness, checksum
-                                 files.json     stat of each file at its last hashing, so that it is not hashed again
 
 A file is found by the hash of its bytes, so that a changed file is another one and equal files are stored once. A file
 is hashed again unless size, times and inode are what they were (and, as in git's index, unless it was then younger
@@ -90,7 +90,7 @@ class CachedAudio:
     def samples(self) -> NDArray[np.float32]:
         """The waveform, read-only; the checksum is compared at the first call."""
         if not self._checked:
-            if zlib.crc32(self._mapped) != self._checksum:
+            if _checksum(self._mapped) != self._checksum:
                 self._mapped = self._decoded_anew()
             self._checked = True
         return self._mapped
@@ -170,8 +170,6 @@ class AudioCache:
         whole: set[Path] = set()
         for index in sorted(self.folder.glob("*.json")):
             shard = index.with_suffix(".f32")
-            if index.name == "files.json":
-                continue
             try:
                 content = json.loads(index.read_text(encoding="utf-8"))
                 if shard.stat().st_size != content["bytes"]:
@@ -220,7 +218,7 @@ class AudioCache:
 
     def _hashes(self, files: Sequence[Path]) -> list[str | BadAudioError]:
         """SHA-256 of each file's bytes, taken from the last time where the file is certainly the same."""
-        record = self.folder / "files.json"
+        record = self.folder.parent / "files.json"
         try:
             known: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -229,7 +227,7 @@ class AudioCache:
 
         def one(file: Path) -> str | BadAudioError:
             try:
-                name, stat = str(file.resolve()), file.stat()
+                name, stat = os.path.abspath(file), file.stat()  # noqa: PTH100  (resolve() asks the disk)
                 mark = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
                 if (old := known.get(name)) and old[:-1] == mark:
                     return str(old[-1])
@@ -244,7 +242,7 @@ class AudioCache:
         with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
             result = list(pool.map(one, files))
         if news:
-            with FileLock(self.folder / ".lock"):
+            with FileLock(self.folder.parent / ".lock"):
                 write_text(record, json.dumps(known | news))
         return result
 
@@ -263,10 +261,13 @@ class _Shard:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._waiting: dict[str, _Decoded] = {}
+        self._bytes = 0
 
     def add(self, decoded: _Decoded) -> str:
-        self._waiting[decoded.key] = decoded
-        if sum(item.waveform.nbytes for item in self._waiting.values()) >= _SHARD_BYTES:
+        if decoded.key not in self._waiting:
+            self._waiting[decoded.key] = decoded
+            self._bytes += decoded.waveform.nbytes
+        if self._bytes >= _SHARD_BYTES:
             self.write()
         return decoded.key
 
@@ -282,10 +283,14 @@ class _Shard:
                 data = item.waveform.astype("<f4", copy=False)
                 file.write(data.tobytes())
                 lufs = item.loudness if math.isfinite(item.loudness) else None
-                index[key] = [offset, data.shape[1], item.peak, lufs, zlib.crc32(np.ascontiguousarray(data))]
+                index[key] = [offset, data.shape[1], item.peak, lufs, _checksum(data)]
                 offset += data.size
         write_text(self._folder / f"{name}.json", json.dumps({"bytes": 4 * offset, "files": index}))
-        self._waiting = {}
+        self._waiting, self._bytes = {}, 0
+
+
+def _checksum(waveform: NDArray[np.float32]) -> int:
+    return zlib.crc32(waveform.tobytes())
 
 
 def _missing(found: dict[Path, str | BadAudioError], places: dict[str, _Place]) -> list[Path]:

@@ -82,7 +82,7 @@ class FileDataset(Dataset):
 
     @abstractmethod
     def listing(self, folder: Path) -> Listing:
-        """Every file below `folder`, sorted; raises `DataError` (see `missing`) when the layout is not the expected one."""
+        """Every file below `folder`, sorted; raises `DataError` (see `missing`) when the layout is another."""
 
     def missing(self, given: str) -> DataError:
         """The error that `given` is wrong with the data, and where to get them."""
@@ -91,7 +91,7 @@ class FileDataset(Dataset):
         )
 
     def open(self, split: Split, *, cache: Path | None = None, progress: Progress | None = None) -> Clips:
-        """The clips of a split. Decoded audio is kept below `cache`; None: $GENAUDIO_CACHE or the user's cache folder."""
+        """The clips of a split. Decoded audio is kept below `cache`, or the folder that `default_cache` names."""
         folder = self.folder
         if not folder.is_dir():
             raise self.missing(f"no folder {self.root!r}" + (f" (that is, {folder.absolute()})"))

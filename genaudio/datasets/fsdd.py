@@ -40,6 +40,7 @@ class FSDD(FileDataset):
         return self
 
     def listing(self, folder: Path) -> Listing:
+        """The digits of all takes, classes zero to nine; a group is one take of one speaker."""
         recordings = folder / "recordings"
         items = []
         for path in audio_files(recordings if recordings.is_dir() else folder):
@@ -56,4 +57,5 @@ class FSDD(FileDataset):
         return "validation" if take in self.validation_takes else "train"
 
     def split_hint(self) -> str:
+        """Which takes there are is up to the copy."""
         return "set `test_takes` and `validation_takes` to takes that are there, or get all 50 takes"

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from genaudio.datasets.fft import fast_length
+
 Normalization = Literal["none", "peak", "loudness"]
 
 _BLOCK, _OVERLAP = 0.4, 0.75  # s, share (BS.1770-4, annex 1)
@@ -54,7 +56,7 @@ def _from_level(level: float) -> float:
 
 def _k_weighted(waveform: NDArray[np.float64], rate: int) -> NDArray[np.float64]:
     """The two filters of BS.1770-4, applied to the spectrum; 0.2 s of room for their ring."""
-    size = waveform.shape[1] + rate // 5
+    size = fast_length(waveform.shape[1] + rate // 5)
     z = np.exp(-2j * np.pi * np.fft.rfftfreq(size))
     response = np.ones_like(z)
     for numerator, denominator in _biquads(rate):

@@ -38,7 +38,7 @@ def _kind(random: np.random.Generator, ceiling: float) -> tuple[Signal, float]:
         place,
         1 - place**0.7,
         np.sin(np.pi * place),
-        0.5 + 0.5 * np.sin(2 * np.pi * random.uniform(3, 6) * place),
+        0.5 + 0.5 * np.sin(2 * np.pi * random.uniform(1.5, 2.5) * place),
     )
     shape = shapes[random.integers(len(shapes))]
     contour: Signal = low + (high - low) * shape

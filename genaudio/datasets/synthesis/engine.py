@@ -13,7 +13,7 @@ from genaudio.datasets.synthesis.signal import Signal, band, filtered, impulses,
 
 
 def engine(random: np.random.Generator, length: int, rate: int) -> Signal:
-    """An idling or pulling engine: 28 to 75 firings a second, a harmonic spectrum to about 1.5 kHz, some mechanical noise."""
+    """An idling or pulling engine: 28 to 75 firings a second, harmonics to about 1.5 kHz, some noise."""
     firing = float(np.exp(random.uniform(np.log(28), np.log(75))))
     drift = random.uniform(-0.12, 0.12) * np.linspace(-1, 1, length)
     wobble = random.uniform(0.01, 0.04) * slow_curve(random, length, rate, random.uniform(3, 7))
@@ -30,8 +30,11 @@ def engine(random: np.random.Generator, length: int, rate: int) -> Signal:
     brightness = random.uniform(700, 1600)
 
     def exhaust(frequencies: Signal) -> NDArray[np.complex128]:
-        tones = sum(gain * resonance(frequencies, centre, 3.5) for gain, centre in zip(gains, centres, strict=True))
-        return (tones + 0.15) / (1 + (frequencies / brightness) ** 2)
+        response = np.full(len(frequencies), 0.05, dtype=np.complex128)  # what the pipe does not colour
+        for gain, centre in zip(gains, centres, strict=True):
+            response += gain * resonance(frequencies, centre, 5.0)
+        response /= 1 + (frequencies / brightness) ** 2
+        return response
 
     tone = filtered(pulses, exhaust, rate)
     # Valves and gears: noise that each firing lets through.

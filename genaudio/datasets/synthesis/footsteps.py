@@ -26,16 +26,14 @@ def footsteps(random: np.random.Generator, length: int, rate: int) -> Signal:
     scrape_low, scrape_high = random.uniform(600, 1000), random.uniform(1800, 3000)
 
     def body(frequencies: Signal) -> NDArray[np.complex128]:
-        response: NDArray[np.complex128] = (
-            resonance(frequencies, centres[0], 3.0)
-            + 0.6 * resonance(frequencies, centres[1], 4.0)
-            + 0.3 * resonance(frequencies, centres[2], 4.0)
-        )
+        response = resonance(frequencies, centres[0], 3.0)
+        response += 0.6 * resonance(frequencies, centres[1], 4.0) + 0.3 * resonance(frequencies, centres[2], 4.0)
         return response
 
     low = filtered(thud, body, rate, tail=0.2)
     high = filtered(grit, lambda f: band(f, scrape_low, scrape_high), rate)
-    return low / np.max(np.abs(low)) + random.uniform(0.06, 0.22) * high / np.max(np.abs(high))
+    steps: Signal = low / np.abs(low).max() + random.uniform(0.06, 0.22) * high / np.abs(high).max()
+    return steps
 
 
 def _burst(random: np.random.Generator, decay: float, rate: int) -> Signal:

@@ -1,8 +1,8 @@
 """Struck bodies: wood, metal, glass and a bell, each a sum of damped modes that a short contact sets going.
 
 A body is its ratios of mode frequencies and its damping. Modes lose 1 / Q of their energy a radian, so that the decay
-time is tau = Q / (pi f) up to a longest time (van den Doel & Pai, "The sounds of physical shapes", Presence 7(4), 1998);
-a soft hammer excites high modes less, by exp(-(f / f_c)^2) (Chaigne & Doutaut, JASA 101(1), 1997, section II).
+time is tau = Q / (pi f), up to a longest time (van den Doel & Pai, "The sounds of physical shapes", Presence 7(4),
+1998). A contact of finite length excites high modes less; here by exp(-(f / f_c)^2), a Gaussian pulse's spectrum.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from genaudio.datasets.synthesis.signal import Signal, add, event_times, modes
 # Free-free bar: f_n ~ (beta_n L)^2 with cos(beta L) cosh(beta L) = 1 (Fletcher & Rossing, 1998, section 2.18).
 _BETA = np.array([4.7300, 7.8532, 10.9956, 14.1372, 17.2788, 20.4204])
 _BAR = (_BETA / _BETA[0]) ** 2
-_WINE_GLASS = np.array([1.0, 2.32, 4.25, 6.63, 9.38])  # ~ (n^2 - 1 + ...) of a shell, measured: ibid., section 21.17
-_CHURCH_BELL = np.array([0.5, 1.0, 1.2, 1.5, 2.0, 2.5, 2.67, 3.0, 4.0])  # hum, prime, tierce, quint, nominal, ...
+_WINE_GLASS = np.array([1.0, 2.32, 4.25, 6.63, 9.38])  # of a real glass; nearly n^2, as in a thin shell
+_CHURCH_BELL = np.array([0.5, 1.0, 1.2, 1.5, 2.0, 2.5, 2.67, 3.0, 4.0])  # hum, prime, tierce, quint, nominal, …
 
 
 @dataclass(frozen=True)

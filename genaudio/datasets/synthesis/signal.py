@@ -13,53 +13,41 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from genaudio.datasets.fft import fast_length
+
 Signal = NDArray[np.float64]
 Sound = Callable[[np.random.Generator, int, int], Signal]  # (random numbers, length, sample rate) -> (length,)
 
-_RADIX = (2, 3, 5)
 _PASS, _STOP = 0.86, 0.94  # edges of the roll-off below Nyquist, as shares of it
+_ARC = 32  # points of an arc of a slow curve, joined by lines
 _HIGH_PASS = 30.0  # below, a loudspeaker gives nothing and a mean would hide
 
 
-@lru_cache(maxsize=64)
-def fast_length(length: int) -> int:
-    """The smallest number from `length` on without prime factors above 5, where the FFT is quick."""
-    candidate = length
-    while True:
-        rest = candidate
-        for prime in _RADIX:
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return candidate
-        candidate += 1
-
-
 def filtered(
-    signal: Signal, response: Callable[[Signal], NDArray[np.generic]], rate: int, tail: float = 0.05
+    signal: Signal, response: Callable[[Signal], Signal | NDArray[np.complex128]], rate: int, tail: float = 0.05
 ) -> Signal:
-    """`signal` through the filter whose response at frequency f is `response(f)`; `tail` seconds of room for its ring."""
+    """`signal` through the filter of the given response to frequency; `tail` seconds of room for its ring."""
     size = fast_length(len(signal) + round(tail * rate))
-    spectrum = np.fft.rfft(signal, size)
-    frequencies = np.fft.rfftfreq(size, 1 / rate)
-    return np.fft.irfft(spectrum * response(frequencies), size)[: len(signal)]
+    frequencies: Signal = np.fft.rfftfreq(size, 1 / rate).astype(np.float64)
+    spectrum = np.fft.rfft(signal, size) * response(frequencies)
+    return np.fft.irfft(spectrum, size)[: len(signal)]
 
 
 def resonance(frequencies: Signal, centre: float, quality: float) -> NDArray[np.complex128]:
-    """Response of a band-pass resonator of unit gain at `centre`: j(f/Q f0) / (1 - (f/f0)^2 + j f/(Q f0))."""
-    ratio = frequencies / centre
-    band = 1j * ratio / quality
-    response: NDArray[np.complex128] = band / (1 - ratio**2 + band)
-    return response
+    """Response of a band-pass resonator of unit gain at `centre`: 1 / (1 + j Q (f / f0 - f0 / f))."""
+    ratio = np.maximum(frequencies, 1e-3) / centre
+    response = np.ones(len(ratio), dtype=np.complex128)
+    response.imag = quality * (ratio - 1 / ratio)
+    return np.reciprocal(response)
 
 
 def band(frequencies: Signal, low: float, high: float, order: int = 2) -> Signal:
     """Zero-phase band-pass magnitude (Butterworth): 3 dB down at `low` and at `high`."""
-    power = 2 * order
-    above = 1 / (1 + (low / np.maximum(frequencies, 1e-3)) ** power)
-    below = 1 / (1 + (frequencies / high) ** power)
-    result: Signal = np.sqrt(above * below)
-    return result
+    above, below = (low / np.maximum(frequencies, 1e-3)) ** 2, (frequencies / high) ** 2
+    if order > 1:
+        above, below = above**order, below**order
+    magnitude: Signal = np.sqrt(1 / ((1 + above) * (1 + below)))
+    return magnitude
 
 
 @lru_cache(maxsize=16)
@@ -104,7 +92,8 @@ def add(target: Signal, signal: Signal, start: int) -> None:
 def scattered(grains: Signal, starts: NDArray[np.int64], length: int) -> Signal:
     """The sum of `grains` (count, size), each from its sample in `starts` on; what goes past the end is cut."""
     places = (starts[:, None] + np.arange(grains.shape[1])).reshape(-1)
-    return np.bincount(places, weights=grains.reshape(-1), minlength=length)[:length]
+    summed: Signal = np.bincount(places, weights=grains.reshape(-1), minlength=length)[:length].astype(np.float64)
+    return summed
 
 
 def impulses(times: Signal, strengths: Signal, length: int, rate: int) -> Signal:
@@ -112,9 +101,8 @@ def impulses(times: Signal, strengths: Signal, length: int, rate: int) -> Signal
     places = times * rate
     left = np.floor(places).astype(np.int64)
     share = places - left
-    train = np.bincount(left, weights=strengths * (1 - share), minlength=length + 2)
-    train += np.bincount(left + 1, weights=strengths * share, minlength=len(train))[: len(train)]
-    return train[:length]
+    pairs = np.stack([strengths * (1 - share), strengths * share], axis=1)
+    return scattered(pairs, left, length)
 
 
 def event_times(random: np.random.Generator, duration: float, interval: float, jitter: float) -> Signal:
@@ -131,11 +119,10 @@ def event_times(random: np.random.Generator, duration: float, interval: float, j
 
 
 def slow_curve(random: np.random.Generator, length: int, rate: int, pace: float) -> Signal:
-    """A smooth random curve in about [-1, 1]: uniform values `pace` times a second, joined by cosine arcs."""
+    """A smooth random curve in [-1, 1]: uniform values `pace` times a second, joined by arcs of a cosine."""
     knots = int(np.ceil(length / rate * pace)) + 2
     values = random.uniform(-1, 1, knots)
-    place = np.arange(length) * (pace / rate) + random.uniform(0, 1)
-    left = np.minimum(place.astype(np.int64), knots - 2)
-    blend = 0.5 - 0.5 * np.cos(np.pi * np.clip(place - left, 0, 1))
-    result: Signal = values[left] * (1 - blend) + values[left + 1] * blend
-    return result
+    blend = 0.5 - 0.5 * np.cos(np.pi * np.arange(_ARC) / _ARC)
+    arcs = (values[:-1, None] * (1 - blend) + values[1:, None] * blend).reshape(-1)
+    place = np.arange(length) * (pace * _ARC / rate) + random.uniform(0, 1) * _ARC
+    return np.interp(place, np.arange(len(arcs)), arcs).astype(np.float64)
