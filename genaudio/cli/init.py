@@ -23,7 +23,7 @@ seed: 0              # all randomness of the run derives from it
 device: auto         # auto, cpu, cuda, cuda:N or mps
 
 # Where the clips come from: sounds synthesised from the seed. For your own, one sub-folder a class:
-#   dataset: {{type: folder, path: my_sounds}}
+#   dataset: {{type: folder, root: my_sounds, sample_rate: 16000, duration: 1.0}}
 dataset:
   type: procedural
   sample_rate: 16000 # Hz
@@ -31,7 +31,9 @@ dataset:
 
 # Components, each with its parameters or by its bare name.
 representation: complex_stft
-network: efficient_unet
+network:
+  type: efficient_unet
+  preset: tiny       # tiny, small or base for a CPU; edmsound is the published one, for a GPU
 conditioner: label   # null: no classes
 preconditioner: edm
 noise: log_normal

@@ -55,7 +55,8 @@ class FieldCard:
     def expected(self) -> str:
         """What a value must be, in a few words."""
         text = ", ".join(part for part in (self.type, self.bounds) if part)
-        unit = f" in {self.unit}" if self.unit else ""
+        measured = any(word in self.type for word in ("integer", "number"))
+        unit = f" in {self.unit}" if self.unit and measured else ""
         return f"{text}{unit} ({self.description})" if self.description else text + unit
 
 
@@ -125,7 +126,8 @@ def _inner_bounds(option: Mapping[str, Any], count: int) -> str:
 
 def bounds_text(part: Mapping[str, Any]) -> str:
     """The bounds of a JSON Schema in words: `at least 1, below 10`."""
-    return ", ".join(text.format(part[key]) for key, text in _BOUNDS if key in part)
+    texts = [text.format(part[key]) for key, text in _BOUNDS if key in part]
+    return ", ".join(text[:-1] if text.endswith((" 1 items", " 1 characters")) else text for text in texts)
 
 
 def nested_model(cls: type[BaseModel], name: str) -> type[BaseModel] | None:

@@ -50,9 +50,13 @@ def parse_override(text: str) -> Override:
         )
     if not value.strip():
         raise RecipeError.of([Problem("no value", "a.b.c=value", "write null for nothing", position=position)])
-    document = parse_yaml(value.strip(), f"--set {text}")
-    if document.problems:
-        raise RecipeError.of(document.problems)
+    try:
+        document = parse_yaml(value.strip(), "")
+        problems: Sequence[Problem] = document.problems
+    except RecipeError as error:
+        problems = error.problems
+    if problems:
+        raise RecipeError.of([Problem(p.given, p.expected or "a YAML value", position=position) for p in problems])
     return Override(text, tuple(int(s) if s.isdigit() else s for s in segments), document.data)
 
 
@@ -118,7 +122,7 @@ def _set_value(result: Overridden, override: Override, default_types: Mapping[st
                 result.problems.append(
                     Problem(
                         f"the index {key!r} into a list of {len(here)}",
-                        f"0 to {len(here) - 1}" if here else "an index; the list is empty",
+                        f"an index from 0 to {len(here) - 1}" if here else "no index; the list is empty",
                         f"or give the whole list: --set '{above}=[…]'",
                         ".".join(map(str, path)),
                         override.position,

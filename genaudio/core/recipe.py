@@ -22,7 +22,7 @@ from genaudio.core.overrides import Overridden, apply_overrides
 from genaudio.core.recipe_checks import cross_block_problems
 from genaudio.core.registry import KINDS, Registry
 from genaudio.core.settings import ReportSettings, SamplingSettings, TrainingSettings
-from genaudio.core.validation import UNKNOWN_KEY, ClassOfBlock, problems_of
+from genaudio.core.validation import NOTHING, UNKNOWN_KEY, ClassOfBlock, problems_of
 from genaudio.core.yaml_positions import Document, Path_, read_yaml
 
 if TYPE_CHECKING:  # for type checkers alone: at run time a block is any component of its kind, checked by the registry
@@ -147,7 +147,7 @@ def build_component(kind: str, value: Any, info: ValidationInfo) -> Component:
         raise _refuse((), value, Problem("", f"a mapping with 'type', or the name of a {kind}{null}: {names}"))
     if "type" not in block:
         names = ", ".join(registry.names(kind))
-        raise _refuse(("type",), None, Problem("no type", f"one of {names}", f"write {kind}: {{type: …}}"))
+        raise _refuse(("type",), None, Problem(NOTHING, f"one of {names}", f"write {kind}: {{type: …}}"))
     name = block["type"]
     if not isinstance(name, str):
         raise _refuse(("type",), name, Problem("", f"one of {', '.join(registry.names(kind))}"))
@@ -197,7 +197,8 @@ class LoadedRecipe:
         here: Any = self._overridden.data
         key: Any
         for key in path:
-            if isinstance(here, str) and key == "type":
+            if isinstance(here, str) and key == "type":  # a block that is a bare name
+                path = path[:-1]
                 break
             if not (isinstance(here, dict) and key in here) and not (
                 isinstance(here, list) and isinstance(key, int) and key < len(here)
@@ -263,10 +264,12 @@ def _load(document: Document, overrides: Sequence[str], registry: Registry | Non
     try:
         recipe = Recipe.model_validate(overridden.data, context={"registry": registry, "blocks": blocks})
     except ValidationError as error:
-        problems += problems_of(error, overridden.data, Recipe, _class_of_block(registry))
+        found = problems_of(error, overridden.data, Recipe, _class_of_block(registry))
+        problems += [_in_recipe_terms(problem, registry) for problem in found]
     problems += cross_block_problems(blocks)
     if problems or recipe is None:
-        raise RecipeError.of([_placed(problem, document, overridden) for problem in problems])
+        placed = [_placed(problem, document, overridden) for problem in problems]
+        raise RecipeError.of(sorted(placed, key=lambda p: _reading_order(p, document.source)))
     return LoadedRecipe(recipe, tuple(overridden.notices), document, overridden)
 
 
@@ -291,6 +294,24 @@ def _class_of_block(registry: Registry) -> ClassOfBlock:
     return find
 
 
+def _in_recipe_terms(problem: Problem, registry: Registry) -> Problem:
+    """What a recipe's own fields need beyond the common words: the names of a block that is missing, a newer format."""
+    if problem.path == "version":
+        mend = f"write version: {FORMAT_VERSION}, or upgrade genaudio for a recipe of a newer format"
+        return Problem(problem.given, problem.expected, mend, problem.path)
+    if problem.path not in BLOCKS or problem.given != NOTHING:
+        return problem
+    names = ", ".join(registry.names(problem.path))
+    mend = f"add {problem.path}: {{type: …}}; `gen describe {problem.path} NAME` shows the parameters"
+    return Problem(problem.given, f"a {problem.path}: one of {names}", mend, problem.path)
+
+
+def _reading_order(problem: Problem, source: str) -> tuple[bool, int, int]:
+    """Top to bottom of the file, then overrides."""
+    position = problem.position or Position(source)
+    return position.file != source, position.line or 0, position.column or 0
+
+
 def _placed(problem: Problem, document: Document, overridden: Overridden) -> Problem:
     """`problem` with its position: the override that set the value, else the place in the file."""
     if problem.position is not None:
@@ -306,5 +327,7 @@ def _placed(problem: Problem, document: Document, overridden: Overridden) -> Pro
             position = override.position
             break
     else:
-        position = document.position(path, key=problem.given.startswith(UNKNOWN_KEY))
+        below = [o for p, o in overridden.set_by.items() if p[: len(path)] == path and path not in document.values]
+        unknown = problem.given.startswith(UNKNOWN_KEY)
+        position = below[0].position if below else document.position(path, key=unknown)
     return Problem(problem.given, problem.expected, problem.mend, problem.path, position)

@@ -206,5 +206,5 @@ class Registry:
 
 def suggestion(name: str, names: Iterable[str]) -> str:
     """ "did you mean …?" for the nearest of `names`, or an empty text."""
-    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else ""

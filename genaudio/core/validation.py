@@ -14,6 +14,7 @@ from genaudio.core.registry import suggestion
 from genaudio.core.yaml_writer import inline
 
 UNKNOWN_KEY = "the unknown key "
+NOTHING = "nothing"  # what a required key that is missing was given
 ClassOfBlock = Callable[[str, Any], type[BaseModel] | None]
 
 _TRUE, _FALSE = {"y", "yes", "on", "t"}, {"n", "no", "off", "f"}
@@ -90,7 +91,7 @@ def _problem(detail: Mapping[str, Any], place: _Place) -> Problem:
         return _unknown_key(place)
     if kind == "missing":
         description = f"{card.expected}" if card else "a value"
-        return Problem("nothing", description, f"add the key {place.field!r}", place.text)
+        return Problem(NOTHING, description, f"add the key {place.field!r}", place.text)
     if kind in ("value_error", "assertion_error"):
         reason = str(context.get("error") or detail["msg"])
         if card is None or isinstance(value, Mapping | BaseModel):

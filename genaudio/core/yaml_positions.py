@@ -46,13 +46,21 @@ class Document:
 
     def position(self, path: Path_, *, key: bool = False) -> Position:
         """Where the value (or the key) at `path` stands; for a path that is absent, where its nearest parent does."""
-        first, second = (self.keys, self.values) if key else (self.values, self.keys)
-        for end in range(len(path), 0, -1):
-            found = first.get(path[:end]) or second.get(path[:end])
-            if found:
-                return found
-            first = self.keys  # an absent key is pointed at by its parent's key
+        if path in self.values:
+            return (self.keys.get(path) if key else None) or self.values[path]
+        for end in range(len(path) - 1, 0, -1):
+            above = path[:end]
+            if (
+                above in self.values
+            ):  # what a mapping lacks is pointed at by its key, what a bare name lacks by the name
+                return self.values[above] if self._is_scalar(above) else self.keys.get(above) or self.values[above]
         return self.values.get((), Position(self.source))
+
+    def _is_scalar(self, path: Path_) -> bool:
+        here = self.data
+        for step in path:
+            here = here[step]
+        return not isinstance(here, dict | list)
 
 
 def read_yaml(path: Path | str) -> Document:
@@ -224,6 +232,8 @@ class _Reader:
                 continue
             self.document.keys[*path, key] = self._position(key_node)
             result[key] = self.read(value_node, (*path, key), above)
+            if result[key] is None and not value_node.value:  # an empty value has no place of its own
+                self.document.values[*path, key] = self.document.keys[*path, key]
         for other in merged:
             result = {**other, **result}
         return result

@@ -1,0 +1,34 @@
+"""What holds for every schedule."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+
+from genaudio.plugins.testing.findings import Findings
+from genaudio.samplers.schedules.base import Schedule
+
+SIGMA_RANGES = ((0.002, 80.0), (1e-4, 3.0), (0.5, 0.6))
+
+
+def check_schedule(schedule: Schedule) -> None:
+    """Check a schedule: its length, float64 on the CPU, descending from sigma_max to sigma_min and then to 0."""
+    findings = Findings(f"schedule {type(schedule).__name__}")
+    for sigma_min, sigma_max in SIGMA_RANGES:
+        for num_steps in (1, 2, 3, 18, 256):
+            sigmas = schedule.sigmas(num_steps, sigma_min, sigma_max)
+            case = f"sigmas({num_steps}, {sigma_min}, {sigma_max})"
+            findings.expect(sigmas.shape == (num_steps + 1,), f"{case} has the shape {tuple(sigmas.shape)}")
+            findings.expect(sigmas.dtype == torch.float64, f"{case} is {sigmas.dtype}, not float64")
+            findings.expect(sigmas.device.type == "cpu", f"{case} is on {sigmas.device}, not on the CPU")
+            if findings.texts:
+                break
+            levels = [float(sigma) for sigma in sigmas]
+            findings.expect(abs(levels[0] / sigma_max - 1) < 1e-9, f"{case} begins at {levels[0]}")
+            findings.expect(levels[-1] == 0, f"{case} ends at {levels[-1]}, not at 0")
+            findings.expect(
+                num_steps == 1 or abs(levels[-2] / sigma_min - 1) < 1e-9, f"{case} has {levels[-2]} before the 0"
+            )
+            findings.expect(all(a > b for a, b in pairwise(levels)), f"{case} does not descend strictly")
+    findings.close()
