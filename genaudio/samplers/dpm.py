@@ -81,12 +81,7 @@ def _second_order(s: float, t: float, nodes: Sequence[float]) -> tuple[float, tu
         return _exact(s, t, nodes)
     h = math.log(s / t)
     first, other = (math.log(s / node) for node in nodes)
-    if first == 0:
-        # multistep: the newest node is the step's start
-        share = h / (2 * other)
-    else:
-        # singlestep: the newest node is the middle, `other` the start; D + (h / 2) D' is D at the middle
-        share = 1 - h / (2 * first)
+    share = (h / 2 - first) / (other - first)  # of the line through both, at the middle of the step
     total = -math.expm1(-h)
     return t / s, (total * (1 - share), total * share)
 

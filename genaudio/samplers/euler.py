@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ class Euler(Solver):
 
     def plan(self, levels: Sequence[float]) -> list[tuple[float, float]]:
         """(sigma, 1 - sigma' / sigma) of each step."""
-        return [(level, 1 - following / level) for level, following in zip(levels, levels[1:], strict=False)]
+        return [(level, 1 - following / level) for level, following in pairwise(levels)]
 
     def step(
         self,

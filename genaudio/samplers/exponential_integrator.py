@@ -24,7 +24,7 @@ class ExponentialIntegrator(Solver):
 
     order: Literal[1, 2, 3, 4] = parameter(3, description="Predictions that a step uses, its order of convergence")
     prediction: Prediction = parameter(
-        "data", description="What the polynomial goes through: D, the noise, or the velocity of the scaled x"
+        "noise", description="What the polynomial goes through: D, the noise, or the velocity of the scaled x"
     )
     sigma_data: float = parameter(
         0.5, gt=0, description="Standard deviation of the data; used by prediction: velocity only"

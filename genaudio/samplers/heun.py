@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -54,7 +55,7 @@ class Heun(Solver):
         steps = len(levels) - 1
         s_max = math.inf if self.s_max is None else self.s_max
         plan = []
-        for level, following in zip(levels, levels[1:], strict=False):
+        for level, following in pairwise(levels):
             gamma = min(self.s_churn / steps, math.sqrt(2) - 1) if self.s_min <= level <= s_max else 0.0
             raised = level * (1 + gamma)
             plan.append(_Step(raised, following, self.s_noise * level * math.sqrt(gamma * (2 + gamma))))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -56,11 +57,10 @@ def _combine(x: Tensor, decay: float, terms: Sequence[tuple[Tensor, float]]) -> 
     if abs(decay + total - 1) < 1e-9:
         # An affine combination is a chain of interpolations, one pass a term. Positive weights first: the partial sums
         # are then never small against the weights.
-        mean, summed = None, 0.0
-        for prediction, weight in sorted(terms, key=lambda term: -term[1]):
+        (mean, summed), *rest = sorted(terms, key=lambda term: -term[1])
+        for prediction, weight in rest:
             summed += weight
-            mean = prediction if mean is None else torch.lerp(mean, prediction, weight / summed)
-        assert mean is not None
+            mean = torch.lerp(mean, prediction, weight / summed)
         return torch.lerp(x, mean, total) if decay else mean
     result = x if decay == 1 else torch.mul(x, decay)
     for prediction, weight in terms:
@@ -186,7 +186,7 @@ def multistep_plan(
 def singlestep_plan(planner: Planner, levels: Sequence[float], order: int, extrapolate: bool) -> list[Step]:
     """The plan of a singlestep method: `order` evaluations a step, one for the step to 0."""
     starts: list[int] = []
-    for s, t in zip(levels, levels[1:], strict=False):
+    for s, t in pairwise(levels):
         if t == 0:
             planner.finish(s, extrapolate, starts)
         else:
