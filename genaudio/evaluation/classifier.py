@@ -76,8 +76,11 @@ class Classifier(nn.Module):
         """`(batch, classes)` in float64 on the CPU, in which even a saturated classifier stays finite."""
         self.eval()
         device = self.head.weight.device
-        parts = [self(part.to(device)).double().log_softmax(-1).cpu() for part in torch.split(waveform, _BATCH)]
-        return torch.cat(parts) if parts else torch.empty(0, len(self.classes), dtype=torch.float64)
+        parts = [torch.empty(0, len(self.classes), dtype=torch.float64)]
+        for start in range(0, len(waveform), _BATCH):
+            logits = self(waveform[start : start + _BATCH].to(device))
+            parts.append(logits.double().log_softmax(-1).cpu())
+        return torch.cat(parts)
 
     def predict(self, waveform: Tensor) -> Tensor:
         """Probabilities of the classes, `(batch, classes)`, float64."""

@@ -1,6 +1,6 @@
 """The log-mel spectrogram that classifiers listen to and reports draw.
 
-Shapes: waveform (..., time); log-mel (..., bands, frames), in dB where 0 dB is a sine of amplitude 1.
+Shapes: waveform (..., time); log-mel (..., bands, frames), in dB where 0 dB is the power of a sine of amplitude 1.
 The one place that uses torchaudio's mel filters.
 """
 
@@ -19,6 +19,7 @@ FLOOR_DB = -120.0
 class LogMel(nn.Module):
     """Power of a Hann-windowed STFT in triangular mel bands, in dB re a full-scale sine, never below `floor_db`.
 
+    Bands overlap so that their powers add up to the power of the frame (Parseval), however far the FFT is padded.
     `window` and `hop` are seconds; a clip of n samples has `n // hop_length + 1` frames, the first centred on sample 0
     and silence assumed around the clip. The FFT is padded until its bins are finer than the lowest band, so that no
     band is ever empty, whatever the window. Filters: HTK mel scale, height 1.
@@ -46,8 +47,9 @@ class LogMel(nn.Module):
         self.hop_length = max(1, round(sample_rate * hop))
         self.n_fft = _fft_size(sample_rate, bands, self.window_length)
         hann = torch.hann_window(self.window_length, periodic=True, dtype=torch.float64)
-        # |STFT| of a sine of amplitude 1 peaks at sum(window) / 2.
-        self.register_buffer("window", (hann * (2 / hann.sum())).float(), persistent=False)
+        # Parseval: one side of the spectrum of a sine of amplitude 1 sums to n_fft / 4 times the window's energy.
+        energy = self.n_fft / 4 * hann.square().sum()
+        self.register_buffer("window", (hann / energy.sqrt()).float(), persistent=False)
         self.register_buffer("filters", mel_filters(sample_rate, self.n_fft, bands), persistent=False)
 
     window: Tensor
