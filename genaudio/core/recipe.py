@@ -265,7 +265,7 @@ def _load(document: Document, overrides: Sequence[str], registry: Registry | Non
         recipe = Recipe.model_validate(overridden.data, context={"registry": registry, "blocks": blocks})
     except ValidationError as error:
         found = problems_of(error, overridden.data, Recipe, _class_of_block(registry))
-        problems += [_in_recipe_terms(problem, registry) for problem in found]
+        problems += [_in_recipe_terms(problem, registry) for problem in found if problem.path not in document.misread]
     problems += cross_block_problems(blocks)
     if problems or recipe is None:
         placed = [_placed(problem, document, overridden) for problem in problems]

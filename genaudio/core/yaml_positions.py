@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class Document:
     keys: dict[Path_, Position] = field(default_factory=dict)
     values: dict[Path_, Position] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    misread: set[str] = field(default_factory=set)  # paths of tagged values: what type they have here says nothing
 
     def position(self, path: Path_, *, key: bool = False) -> Position:
         """Where the value (or the key) at `path` stands; for a path that is absent, where its nearest parent does."""
@@ -116,9 +118,11 @@ def parse_yaml(text: str, source: str) -> Document:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a reused anchor is legal
+            _check_depth(YAML(typ="safe", pure=True).parse(text), source)
             root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        unclosed = re.search("end of stream|stream end", error.problem or "") and error.context_mark
+        mark = unclosed or error.problem_mark or error.context_mark  # what is never closed is shown where it opens
         position = Position(source, mark.line + 1, mark.column + 1) if mark else Position(source)
         given = error.problem or error.context or "something that is not YAML"
         raise RecipeError.of(
@@ -129,14 +133,26 @@ def parse_yaml(text: str, source: str) -> Document:
         position = Position(source, *at) if at else Position(source)
         given = "a control character" if at else (str(error).splitlines() or ["no YAML"])[0]
         raise RecipeError.of([Problem(given, "YAML 1.2", position=position)]) from None
-    except RecursionError:
-        raise RecipeError(f"{source} is nested too deeply", expected=f"at most {MAX_DEPTH} levels") from None
     except (ValueError, LookupError, AttributeError, TypeError) as error:  # the parser's own slips on strange input
         raise RecipeError(f"{source} cannot be parsed as YAML: {error}", expected="YAML 1.2") from None
     document = Document(source)
     if root is not None:
         document.data = _Reader(document).read(root, (), ())
     return document
+
+
+def _check_depth(events: Iterable[Any], source: str) -> None:
+    """Refuse deep nesting before anything recurses into it."""
+    from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+
+    depth = 0
+    for event in events:
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            position = Position(source, event.start_mark.line + 1, event.start_mark.column + 1)
+            raise RecipeError.of(
+                [Problem("values nested too deeply", f"at most {MAX_DEPTH} levels", position=position)]
+            )
 
 
 def _unprintable(text: str) -> tuple[int, int] | None:
@@ -151,6 +167,8 @@ def _yaml_mend(given: str, text: str, position: Position) -> str:
     line = (text.splitlines() or [""])[min((position.line or 1), len(text.splitlines()) or 1) - 1] if text else ""
     if "\\t" in given or "\t" in line[: (position.column or 1)]:
         return "indent with spaces; YAML allows no tabs there"
+    if re.search("end of stream|stream end", given):
+        return "close this quote or bracket"
     if "mapping values are not allowed" in given:
         return "quote a text that contains ': ', and check the indentation of the line above"
     if "another document" in given:
@@ -198,6 +216,8 @@ class _Reader:
     def _problem(self, node: Any, path: Path_, given: str, expected: str, mend: str = "") -> None:
         text = ".".join(map(str, path))
         self.document.problems.append(Problem(given, expected, mend, text, self._position(node)))
+        if given.startswith("the tag"):
+            self.document.misread.add(text)
 
     def _check_tag(self, node: Any, core: str, path: Path_) -> None:
         if str(node.tag) != _TAG + core:
