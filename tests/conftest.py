@@ -15,3 +15,33 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real audio at {folder}; set GENAUDIO_DATA to a folder that holds fsdd/ and esc10/")
     return folder
+
+
+TINY_RECIPE = """\
+version: 1
+name: tiny
+seed: 7
+device: cpu
+dataset: {type: procedural, sample_rate: 8000, duration: 0.125, classes: [metal, rain]}
+representation: {type: complex_stft, n_fft: 62, hop_length: 16, scale: 2.0, time_multiple: 8}
+network:
+  type: efficient_unet
+  preset: tiny
+  channels: 8
+  multipliers: [1, 2]
+  attention_levels: [1]
+  heads: 1
+  groups: 4
+  embedding_size: 16
+conditioner: {type: label, embedding_size: 8}
+training: {steps: 10, batch_size: 4, checkpoint_every: 3, log_every: 2, precision: float32, workers: 1}
+sampling: {clips_per_class: 2, num_steps: 3}
+"""
+
+
+@pytest.fixture
+def tiny_recipe(tmp_path: Path) -> Path:
+    """A recipe that trains, samples and reports in a few seconds: a network of a few thousand weights."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY_RECIPE, encoding="utf-8")
+    return path
