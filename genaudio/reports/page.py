@@ -43,7 +43,11 @@ def render(data: ReportData) -> str:
         curves=_curves(data),
         timings=_timings(data),
         ticks=spectrogram.frequency_ticks(data.sample_rate),
-        scale={"low": f"{top - spectrogram.RANGE_DB:g}", "high": f"{top:g}", "stops": spectrogram.colour_stops()},
+        scale={
+            "low": f"{top - spectrogram.RANGE_DB:g}".replace("-", "−"),
+            "high": f"{top:g}".replace("-", "−"),
+            "stops": spectrogram.colour_stops(),
+        },
         style=Markup(_asset("report.css")),
         script=Markup(script),
         script_hash=Markup(f"sha256-{_base64(hashlib.sha256(script.encode()).digest())}"),
@@ -205,7 +209,7 @@ def _value(value: object) -> str:
 def _decibel(value: float) -> str:
     if math.isnan(value):
         return "?"
-    return "−∞" if math.isinf(value) else f"{value:.1f}".replace("-", "−")
+    return "−∞" if math.isinf(value) else f"{round(value, 1) + 0.0:.1f}".replace("-", "−")  # + 0.0: no "−0.0"
 
 
 def _base64(content: bytes) -> str:
