@@ -23,7 +23,7 @@ class Folder(FileDataset):
     """Your own sounds: wav, flac, ogg and mp3 files in a folder, or in one sub-folder for each class."""
 
     source: ClassVar[str] = (
-        "your own wav, flac, ogg or mp3 files: in `root`, or in one sub-folder for each class (nested folders are searched)"
+        "your own wav, flac, ogg or mp3 files: in `root`, or in one sub-folder for each class, however deep"
     )
 
     labels: bool = parameter(

@@ -43,7 +43,7 @@ def resonance(frequencies: Signal, centre: float, quality: float) -> NDArray[np.
 
 def band(frequencies: Signal, low: float, high: float, order: int = 2) -> Signal:
     """Zero-phase band-pass magnitude (Butterworth): 3 dB down at `low` and at `high`."""
-    above, below = (low / np.maximum(frequencies, 1e-3)) ** 2, (frequencies / high) ** 2
+    above, below = (low / np.maximum(frequencies, 1e-9)) ** 2, (frequencies / high) ** 2
     if order > 1:
         above, below = above**order, below**order
     magnitude: Signal = np.sqrt(1 / ((1 + above) * (1 + below)))
@@ -125,4 +125,5 @@ def slow_curve(random: np.random.Generator, length: int, rate: int, pace: float)
     blend = 0.5 - 0.5 * np.cos(np.pi * np.arange(_ARC) / _ARC)
     arcs = (values[:-1, None] * (1 - blend) + values[1:, None] * blend).reshape(-1)
     place = np.arange(length) * (pace * _ARC / rate) + random.uniform(0, 1) * _ARC
-    return np.interp(place, np.arange(len(arcs)), arcs).astype(np.float64)
+    curve: Signal = np.interp(place, np.arange(len(arcs)), arcs)
+    return curve
