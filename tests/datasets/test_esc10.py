@@ -80,7 +80,7 @@ def test_foreign_folders_and_names_say_where_to_get_the_data(tmp_path: Path) -> 
     (tmp_path / "001 - Cow").rmdir()
     (tmp_path / "001 - Dog bark").mkdir()
     (tmp_path / "001 - Dog bark" / "bark.ogg").touch()
-    with pytest.raises(DataError, match="the file name 'bark.ogg'"):
+    with pytest.raises(DataError, match=r"the file name 'bark\.ogg'"):
         ESC10().listing(tmp_path)
 
 
