@@ -59,14 +59,14 @@ class EfficientUNet(Network):
         (1, 2, 2, 2), min_length=1, description="Width of each level, in units of `channels`", source=_SOURCE
     )
     blocks: int = parameter(
-        2, ge=1, description="Residual blocks a level, beyond the one that opens it", source=_SOURCE
+        2, ge=0, description="Residual blocks a level, beyond the one that opens it", source=_SOURCE
     )
     attention_levels: Ints = parameter(
         (2, 3), description="Levels with self-attention, counted from 0 at the highest resolution", source=_SOURCE
     )
     heads: int = parameter(2, ge=1, description="Attention heads", source=_SOURCE)
     feed_forward: int = parameter(2, ge=1, description="Hidden width after attention, in units of the level's width")
-    norm: Literal["group", "rms"] = parameter(
+    norm: Literal["group", "layer"] = parameter(
         "group", description="Normalisation: over groups of channels and the plane, or over channels alone"
     )
     groups: int = parameter(8, ge=1, description="Groups of the group normalisation", source=_SOURCE)
@@ -154,13 +154,40 @@ def _nearest(value: int, multiple: int) -> int:
     return max(multiple, round(value / multiple) * multiple)
 
 
-class _Level(nn.Module):
-    """The blocks of one level on one side of the U, and its attention."""
+class _DownLevel(nn.Module):
+    """One level on the way down: halve the plane, blocks, attention; gives its skip connections too."""
 
-    def __init__(self, blocks: list[ResidualBlock], attention: AttentionBlock | None) -> None:
+    def __init__(self, sample: nn.Module, blocks: list[nn.Module], attention: nn.Module) -> None:
+        super().__init__()
+        self.sample = sample
+        self.blocks = nn.ModuleList(blocks)
+        self.attention = attention
+
+    def forward(self, x: Tensor, embedding: Tensor) -> tuple[Tensor, list[Tensor]]:
+        x = self.sample(x)
+        skips = []
+        for block in self.blocks:
+            x = block(x, embedding)
+            skips.append(x)
+        x = self.attention(x)
+        return x, [*skips[:-1], x]
+
+
+class _UpLevel(nn.Module):
+    """One level on the way up: blocks, each with one skip connection, attention, double the plane."""
+
+    def __init__(self, blocks: list[nn.Module], attention: nn.Module, sample: nn.Module, skip_scale: float) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         self.attention = attention
+        self.sample = sample
+        self.skip_scale = skip_scale
+
+    def forward(self, x: Tensor, skips: list[Tensor], embedding: Tensor) -> Tensor:
+        for block, skip in zip(self.blocks, reversed(skips), strict=True):
+            x = block(torch.cat([x, skip * self.skip_scale], dim=1), embedding)
+        doubled: Tensor = self.sample(self.attention(x))
+        return doubled
 
 
 class _EfficientUNet(nn.Module):
@@ -169,62 +196,59 @@ class _EfficientUNet(nn.Module):
         self.shape = tuple(shape)
         self.condition_size = condition_size
         self.patch_size = config.patch_size
-        self.skip_scale = config.skip_scale
-        self.downsample_first = config.downsample_first
         features = shape[0] * config.patch_size**2
-        widths = config.widths
-        size = config.embedding_size
+        channels, widths = config.channels, config.widths
 
-        def block(in_channels: int, out_channels: int) -> ResidualBlock:
+        def block(in_channels: int, out_channels: int) -> nn.Module:
             return ResidualBlock(
                 in_channels,
                 out_channels,
-                size,
+                config.embedding_size,
                 norm_name=config.norm,
                 groups=config.groups,
                 global_context=config.global_context,
                 dropout=config.dropout,
             )
 
-        def attention(channels: int, level: int | None = None) -> AttentionBlock | None:
-            if level is not None and level not in config.attention_levels:
-                return None
+        def attention(width: int) -> nn.Module:
             return AttentionBlock(
-                channels,
+                width,
                 heads=config.heads,
                 feed_forward=config.feed_forward,
                 norm_name=config.norm,
                 groups=config.groups,
             )
 
-        self.noise_embedding = NoiseEmbedding(config.channels, size)
-        self.condition_embedding = None if condition_size is None else nn.Linear(condition_size, size)
-        self.first = MultiKernel(features, config.channels, config.first_kernels)
+        def level_attention(level: int) -> nn.Module:
+            return attention(widths[level]) if level in config.attention_levels else nn.Identity()
 
-        # Downsample first: level k works at 1 / 2^(k + 1) of the resolution; otherwise at 1 / 2^k.
-        incoming = (config.channels, *widths[:-1])
-        self.down, self.down_samples = nn.ModuleList(), nn.ModuleList()
-        for level, width in enumerate(widths):
-            halve = config.downsample_first or level > 0
-            self.down_samples.append(Downsample(incoming[level], width) if halve else nn.Identity())
-            opening = width if halve else incoming[level]
-            blocks = [block(opening if k == 0 else width, width) for k in range(config.blocks + 1)]
-            self.down.append(_Level(blocks, attention(width, level)))
+        self.noise_embedding = NoiseEmbedding(channels, config.embedding_size)
+        self.condition_embedding = None if condition_size is None else nn.Linear(condition_size, config.embedding_size)
+        self.first = MultiKernel(features, channels, config.first_kernels)
 
-        self.middle = nn.ModuleList([block(widths[-1], widths[-1]) for _ in range(2)])
-        self.middle_attention = attention(widths[-1])
-
+        # Level k works at 1 / 2^(k + 1) of the resolution if it is halved before the blocks, else at 1 / 2^k.
+        incoming = (channels, *widths[:-1])
+        halved = [config.downsample_first or level > 0 for level in range(len(widths))]
         upsample = PixelShuffleUpsample if config.upsampling == "pixel_shuffle" else NearestUpsample
-        self.up, self.up_samples = nn.ModuleList(), nn.ModuleList()
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        for level, width in enumerate(widths):
+            halve = Downsample(incoming[level], width) if halved[level] else nn.Identity()
+            opening = width if halved[level] else channels
+            blocks = [block(opening if k == 0 else width, width) for k in range(config.blocks + 1)]
+            self.down.append(_DownLevel(halve, blocks, level_attention(level)))
         for level, width in reversed(list(enumerate(widths))):
-            # Each block takes one skip connection, of the level's width.
             blocks = [block(2 * width, width) for _ in range(config.blocks + 1)]
-            self.up.append(_Level(blocks, attention(width, level)))
-            double = config.downsample_first or level > 0
-            self.up_samples.append(upsample(width, incoming[level]) if double else nn.Identity())
-        last = config.channels if config.downsample_first else widths[0]
-        self.final_block = block(last + config.channels, config.channels) if config.final_block else None
-        self.last = convolution(config.channels if config.final_block else last, features, zero=True)
+            double = upsample(width, incoming[level]) if halved[level] else nn.Identity()
+            self.up.append(_UpLevel(blocks, level_attention(level), double, config.skip_scale))
+
+        lowest = widths[-1]
+        self.middle_block1 = block(lowest, lowest)
+        self.middle_attention = attention(lowest)
+        self.middle_block2 = block(lowest, lowest)
+
+        last = channels if config.downsample_first else widths[0]
+        self.final_block = block(last + channels, channels) if config.final_block else None
+        self.last = convolution(channels if config.final_block else last, features, zero=True)
 
     def forward(self, x: Tensor, noise_level: Tensor, condition: Tensor | None = None) -> Tensor:
         self._check(x, condition)
@@ -235,25 +259,14 @@ class _EfficientUNet(nn.Module):
             x = nn.functional.pixel_unshuffle(x, self.patch_size)
         first = x = self.first(x.contiguous(memory_format=torch.channels_last))
 
-        skips = []
-        for level, sample in zip(self.down, self.down_samples, strict=True):
-            x = sample(x)
-            for block in level.blocks:
-                x = block(x, embedding)
-                skips.append(x)
-            if level.attention is not None:
-                skips[-1] = x = level.attention(x)
-
-        x = self.middle[0](x, embedding)
-        x = self.middle_attention(x)
-        x = self.middle[1](x, embedding)
-
-        for level, sample in zip(self.up, self.up_samples, strict=True):
-            for block in level.blocks:
-                x = block(torch.cat([x, skips.pop() * self.skip_scale], dim=1), embedding)
-            if level.attention is not None:
-                x = level.attention(x)
-            x = sample(x)
+        levels = []
+        for down in self.down:
+            x, skips = down(x, embedding)
+            levels.append(skips)
+        x = self.middle_block1(x, embedding)
+        x = self.middle_block2(self.middle_attention(x), embedding)
+        for up in self.up:
+            x = up(x, levels.pop(), embedding)
 
         if self.final_block is not None:
             x = self.final_block(torch.cat([x, first], dim=1), embedding)

@@ -1,7 +1,7 @@
 """The power-compressed complex spectrogram of EDMSound: real and imaginary parts as features.
 
-Shapes: waveform (batch, channels, time); x (batch, 2 * channels, n_fft // 2 + 1, frames), its features ordered channel by
-channel: real of channel 0, imaginary of channel 0, real of channel 1, …
+Shapes: waveform (batch, channels, time); x (batch, 2 * channels, n_fft // 2 + 1, frames), its features ordered channel
+by channel: real of channel 0, imaginary of channel 0, real of channel 1, …
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
 from genaudio.representations.base import Representation
 
-# Below this magnitude (-360 dB) the compressed value is 0 and so is its gradient: the slope of |X|^exponent grows without
-# bound towards 0, and its powers would leave float32's range.
+# Below this magnitude (-360 dB) the compressed value is 0 and so is its gradient: the slope of |X|^exponent grows
+# without bound towards 0, and its powers would leave float32's range.
 _FLOOR = 1e-18
 
-# Smallest ratio of the lowest to the highest point of the summed squared windows; its root divides the round trip's error.
+# Smallest ratio of the lowest to the highest point of the summed squared windows, by whose root rounding errors grow.
 _MIN_ENVELOPE = 1e-2
 
 _WINDOWS = {"hann": torch.hann_window, "hamming": torch.hamming_window, "blackman": torch.blackman_window}
@@ -30,9 +30,9 @@ _WINDOWS = {"hann": torch.hann_window, "hamming": torch.hamming_window, "blackma
 class ComplexSTFT(Representation):
     """`scale * |X|^exponent * e^(j angle X)` of the centred short-time Fourier transform X; the inverse is exact.
 
-    All n_fft // 2 + 1 bins are kept, DC and Nyquist included (510 gives 256, 254 gives 128). The waveform is extended by
-    silence until the number of frames is a multiple of `time_multiple`, so that nothing is lost at the end; `decode` cuts
-    it back. Round trip: 1e-6 in float32, 1e-12 in float64 for signals in [-1, 1].
+    All n_fft // 2 + 1 bins are kept, DC and Nyquist included (510 gives 256, 254 gives 128). The waveform is extended
+    by silence until the number of frames is a multiple of `time_multiple`, so that nothing is lost at the end;
+    `decode` cuts it back. Round trip: 2e-6 in float32, 1e-12 in float64 for signals in [-1, 1].
     """
 
     n_fft: int = parameter(

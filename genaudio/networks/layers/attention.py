@@ -32,6 +32,7 @@ class AttentionBlock(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """`x` with what each position gathers from all others."""
         batch, channels, freq, time = x.shape
         tokens = self.norm1(x).permute(0, 2, 3, 1).reshape(batch, freq * time, channels)
         qkv = self.qkv(tokens).view(batch, freq * time, 3, self.heads, channels // self.heads)

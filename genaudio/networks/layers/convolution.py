@@ -16,6 +16,7 @@ class Pointwise(nn.Linear):
     """A 1x1 convolution, computed as a matrix product over channels-last memory."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """`(batch, in_channels, freq, time)` to `(batch, out_channels, freq, time)`."""
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
@@ -44,6 +45,7 @@ class MultiKernel(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """`(batch, in_channels, freq, time)` to `(batch, out_channels, freq, time)`."""
         return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
@@ -55,6 +57,7 @@ class Downsample(nn.Module):
         self.mix = Pointwise(4 * in_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """`(batch, in_channels, freq, time)` to `(batch, out_channels, freq / 2, time / 2)`."""
         mixed: Tensor = self.mix(nn.functional.pixel_unshuffle(x, 2))
         return mixed
 
@@ -75,6 +78,7 @@ class PixelShuffleUpsample(nn.Module):
             self.mix.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
+        """`(batch, in_channels, freq, time)` to `(batch, out_channels, 2 freq, 2 time)`."""
         return nn.functional.pixel_shuffle(nn.functional.silu(self.mix(x)), 2)
 
 
@@ -86,5 +90,6 @@ class NearestUpsample(nn.Module):
         self.mix = convolution(in_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """`(batch, in_channels, freq, time)` to `(batch, out_channels, 2 freq, 2 time)`."""
         mixed: Tensor = self.mix(nn.functional.interpolate(x, scale_factor=2.0, mode="nearest"))
         return mixed

@@ -10,8 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-# Cycles per unit of noise level. Ln(sigma) / 4 spans about 3 units, so the highest resolves 1% of sigma; the lowest leaves
-# levels of up to 1,000 (discrete time steps) apart.
+# Cycles per unit of noise level. ln(sigma) / 4 spans about 3 units, of which the highest resolves a few thousandths;
+# the lowest tells levels of up to 1,000 apart (discrete time steps).
 _LOWEST, _HIGHEST = 1 / 2048, 8.0
 
 
@@ -28,11 +28,11 @@ class NoiseEmbedding(nn.Module):
         self.out = nn.Linear(size, size)
 
     def forward(self, noise_level: Tensor) -> Tensor:
+        """`(batch,)` to `(batch, size)`."""
         dtype = torch.promote_types(self.hidden.weight.dtype, torch.float32)
-        with torch.autocast(noise_level.device.type, enabled=False):
-            steps = torch.linspace(0, 1, self.num_frequencies, dtype=dtype, device=noise_level.device)
-            frequencies = _LOWEST * (_HIGHEST / _LOWEST) ** steps
-            angles = 2 * math.pi * noise_level.to(dtype)[:, None] * frequencies
-            features = torch.cat([angles.cos(), angles.sin()], dim=1).to(self.hidden.weight.dtype)
+        steps = torch.linspace(0, 1, self.num_frequencies, dtype=dtype, device=noise_level.device)
+        frequencies = _LOWEST * (_HIGHEST / _LOWEST) ** steps
+        angles = 2 * math.pi * noise_level.to(dtype)[:, None] * frequencies
+        features = torch.cat([angles.cos(), angles.sin()], dim=1).to(self.hidden.weight.dtype)
         embedding: Tensor = self.out(nn.functional.silu(self.hidden(features)))
         return embedding

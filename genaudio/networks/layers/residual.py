@@ -12,7 +12,7 @@ from genaudio.networks.layers.norm import NormName, norm
 
 
 class GlobalContext(nn.Module):
-    """A gate in (0, 1) for each channel, from the plane's mean weighted by a learned attention map (arXiv 1904.11492)."""
+    """A gate in (0, 1) for each channel, from its mean under a learned attention map (arXiv 1904.11492)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -21,6 +21,7 @@ class GlobalContext(nn.Module):
         self.excite = nn.Linear(max(4, channels // 2), channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """`(batch, channels, freq, time)` to the gate, `(batch, channels, 1, 1)`."""
         weights = self.key(x).flatten(2).softmax(-1)  # (batch, 1, freq * time)
         context = weights @ x.permute(0, 2, 3, 1).flatten(1, 2).to(weights.dtype)  # (batch, 1, channels)
         gate: Tensor = self.excite(nn.functional.silu(self.squeeze(context[:, 0]))).sigmoid()
@@ -55,6 +56,7 @@ class ResidualBlock(nn.Module):
         self.shortcut = Pointwise(in_channels, out_channels) if in_channels != out_channels else nn.Identity()
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """`x` on its way past the two convolutions, plus their result."""
         h = self.conv1(nn.functional.silu(self.norm1(x)))
         scale, shift = self.modulation(nn.functional.silu(embedding))[:, :, None, None].chunk(2, dim=1)
         h = self.norm2(h)
