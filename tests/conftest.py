@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import genaudio
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -39,9 +41,15 @@ sampling: {clips_per_class: 2, num_steps: 3}
 """
 
 
-@pytest.fixture
-def tiny_recipe(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe that trains, samples and reports in a few seconds: a network of a few thousand weights."""
-    path = tmp_path / "tiny.yaml"
+    path = tmp_path_factory.mktemp("recipe") / "tiny.yaml"
     path.write_text(TINY_RECIPE, encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of that recipe through all stages without a stop. Tests that write to it copy it first."""
+    return genaudio.run(tiny_recipe, tmp_path_factory.mktemp("tiny") / "run", quiet=True)

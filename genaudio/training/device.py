@@ -34,7 +34,7 @@ def resolve_device(name: str) -> torch.device:
 def has_bf16(device: torch.device) -> bool:
     """Whether the device computes in bf16 in hardware (on a CPU: AVX-512 BF16 or AMX)."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
 
 

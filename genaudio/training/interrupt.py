@@ -21,7 +21,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopRequest]:
-    """Inside, SIGINT and SIGTERM set the request instead of ending the process; outside the main thread, nothing does."""
+    """Inside, SIGINT and SIGTERM set the request instead of ending the process; only in the main thread."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request

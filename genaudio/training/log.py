@@ -11,7 +11,7 @@ from genaudio.core.files import write_text
 
 
 class MetricsLog:
-    """Rows of numbers by step. On resumption, rows past the checkpoint's step are cut, so that no step is there twice."""
+    """Rows of numbers by step; on resumption, rows past the checkpoint's step are cut, so that none is there twice."""
 
     def __init__(self, path: Path, *, step: int, tensorboard: Path | None = None) -> None:
         rows = [row for row in read_metrics(path) if row["step"] <= step]
@@ -21,7 +21,7 @@ class MetricsLog:
         if tensorboard is not None and importlib.util.find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(tensorboard), purge_step=step + 1)  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(tensorboard), purge_step=step + 1)
 
     def write(self, row: dict[str, float]) -> None:
         """Append a row; it must have `step`."""

@@ -125,7 +125,8 @@ class Trainer:
         began, began_at = time.perf_counter(), start
         for done, batch in enumerate(batches.walk(start, settings.steps, settings.workers), start + 1):
             self._unread.append(self._step(done - 1, batch, denoiser))
-            saving = done % settings.checkpoint_every == 0 or done == settings.steps or bool(stop)
+            stopping = bool(stop)  # asked once a step: a later request is met, and saved, at the next one
+            saving = stopping or done % settings.checkpoint_every == 0 or done == settings.steps
             logging = done % settings.log_every == 0 or done == settings.steps
             if saving or logging or self.job.device.type == "cpu":
                 self._read()
@@ -136,7 +137,7 @@ class Trainer:
                 began, began_at = time.perf_counter(), done
             if saving:
                 self._save(done)
-            if stop:
+            if stopping:
                 raise Interrupted(f"training stopped after step {done}, which is saved")
 
     def _step(self, step: int, batch: Batch, denoiser: ConditionalDenoiser) -> _Step:
@@ -167,7 +168,8 @@ class Trainer:
             for name, value in (("loss", loss), ("gradient norm", gradient_norm)):
                 if not torch.isfinite(torch.tensor(value)):
                     raise RunError(
-                        f"the {name} of step {step.number + 1} is {value}; its batch: {', '.join(step.batch.identities)}",
+                        f"the {name} of step {step.number + 1} is {value}; "
+                        f"its batch: {', '.join(step.batch.identities)}",
                         expected="finite numbers",
                         mend="lower training.learning_rate, set training.precision: float32, or look at those clips; "
                         "the checkpoints from before this step are kept",

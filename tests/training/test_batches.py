@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from genaudio.datasets.base import Clip, Clips
@@ -63,9 +64,5 @@ def test_a_failing_clip_reaches_the_caller():
             raise ValueError("no such clip")
 
     for workers in (0, 2):
-        try:
+        with pytest.raises(ValueError, match="no such clip"):
             list(Batches(Broken(4), 2, seed=0).walk(0, 2, workers))
-        except ValueError as error:
-            assert "no such clip" in str(error)
-        else:
-            raise AssertionError("the error was lost")
