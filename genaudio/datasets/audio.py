@@ -45,7 +45,8 @@ def _read(data: bytes, channels: int) -> tuple[NDArray[np.float32], int]:
             promised, rate, lossy = int(file.frames), int(file.samplerate), file.format in {"MP3", "MPEG"}
             blocks = [_matched(block, channels) for block in _blocks(file)]
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise BadAudioError(f"unreadable: {str(error).rstrip('.').removeprefix('Error opening ')}") from error
+        # libsndfile's own words, without the name of the object in memory.
+        raise BadAudioError(f"unreadable: {getattr(error, 'error_string', str(error)).rstrip('.')}") from error
     if not blocks:
         raise BadAudioError("empty: it holds no frames")
     samples = np.concatenate(blocks)

@@ -97,7 +97,8 @@ class CachedAudio:
 
     def _decoded_anew(self) -> Waveform:
         _log.warning("the cache of %s is damaged; it is decoded again", self.file)
-        self._shard.with_suffix(".json").unlink(missing_ok=True)  # the next opening stores the shard's files again
+        with FileLock(self._shard.parent / ".lock"):  # the next opening stores the shard's files again
+            self._shard.with_suffix(".json").unlink(missing_ok=True)
         data = self.file.read_bytes()
         if hashlib.sha256(data).hexdigest() != self.key:
             raise DataError(
@@ -174,6 +175,8 @@ class AudioCache:
                 content = json.loads(index.read_text(encoding="utf-8"))
                 if shard.stat().st_size != content["bytes"]:
                     raise ValueError(f"{shard.stat().st_size} bytes instead of {content['bytes']}")
+                if zlib.crc32(json.dumps(content["files"]).encode()) != content["checksum"]:
+                    raise ValueError("its index was changed")
                 places |= {
                     key: _Place(shard, offset, frames, peak, -math.inf if lufs is None else lufs, checksum)
                     for key, (offset, frames, peak, lufs, checksum) in content["files"].items()
@@ -285,7 +288,8 @@ class _Shard:
                 lufs = item.loudness if math.isfinite(item.loudness) else None
                 index[key] = [offset, data.shape[1], item.peak, lufs, _checksum(data)]
                 offset += data.size
-        write_text(self._folder / f"{name}.json", json.dumps({"bytes": 4 * offset, "files": index}))
+        content = {"bytes": 4 * offset, "checksum": zlib.crc32(json.dumps(index).encode()), "files": index}
+        write_text(self._folder / f"{name}.json", json.dumps(content))
         self._waiting, self._bytes = {}, 0
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+_ODD_PARTS = (8, 9, 10, 12, 15)  # times a power of two: factors of 2 are quicker than those of 3 and 5
 
 
-@lru_cache(maxsize=64)
 def fast_length(length: int) -> int:
-    """The smallest number from `length` on without prime factors above 5, where the FFT is quick."""
-    candidate = length
-    while True:
-        rest = candidate
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return candidate
-        candidate += 1
+    """The smallest m 2^k from `length` on with m in 8, 9, 10, 12, 15: at most an eighth to a fourth longer."""
+    candidates = []
+    for part in _ODD_PARTS:
+        candidate = part
+        while candidate < length:
+            candidate *= 2
+        candidates.append(candidate)
+    return min(candidates)

@@ -137,9 +137,12 @@ def test_bad_files_are_told_and_the_others_kept(cache: Path, files: list[Path], 
         lambda shard: shard.unlink(),
         lambda shard: shard.with_suffix(".json").write_text('{"bytes": 1'),
         lambda shard: shard.with_suffix(".json").write_text("[]"),
+        lambda shard: shard.with_suffix(".json").write_text(
+            shard.with_suffix(".json").read_text().replace("[0, 1600,", "[9, 1600,")
+        ),
         lambda shard: shard.with_suffix(".json").unlink(),
     ],
-    ids=["truncated", "lost", "index truncated", "index of another kind", "index lost"],
+    ids=["truncated", "lost", "index truncated", "index of another kind", "index changed", "index lost"],
 )
 def test_a_damaged_shard_is_noticed_and_redone(
     harm: Callable[[Path], None], cache: Path, files: list[Path], decodings: list[int]
