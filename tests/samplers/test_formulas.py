@@ -1,0 +1,217 @@
+"""Every preset beside an independent spelling of the published formula it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from genaudio.samplers.base import Solver
+from genaudio.samplers.dpm import DPM
+from genaudio.samplers.euler import Euler
+from genaudio.samplers.exponential_integrator import ExponentialIntegrator
+from genaudio.samplers.heun import Heun
+from genaudio.samplers.schedules.karras import Karras
+
+EXACT = {"rtol": 1e-11, "atol": 1e-11}
+
+
+def denoise(x: Tensor, sigma: float) -> Tensor:
+    """Nothing linear, so that no formula passes by luck."""
+    return torch.tanh(x / math.sqrt(1 + sigma**2)) + 0.1 * math.log1p(sigma)
+
+
+@pytest.fixture
+def x() -> Tensor:
+    return 80 * torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def sigmas() -> Tensor:
+    return Karras().sigmas(13, 0.002, 80.0)[:-1]
+
+
+def ddim(x: Tensor, sigmas: list[float]) -> Tensor:
+    """DDIM in the signal-and-noise form, alpha_bar = 1 / (1 + sigma^2) (Song et al. 2021, Eq. 12, eta = 0)."""
+    for start, end in zip(sigmas, sigmas[1:], strict=False):
+        bar, bar_next = 1 / (1 + start**2), 1 / (1 + end**2)
+        z = x * math.sqrt(bar)
+        clean = denoise(x, start)
+        noise = (z - math.sqrt(bar) * clean) / math.sqrt(1 - bar)
+        z = math.sqrt(bar_next) * clean + math.sqrt(1 - bar_next) * noise
+        x = z / math.sqrt(bar_next)
+    return x
+
+
+def dpm_2m(x: Tensor, sigmas: list[float]) -> Tensor:
+    """DPM-Solver++(2M), Algorithm 2 of the paper with alpha = 1."""
+    lam = [-math.log(sigma) for sigma in sigmas]
+    old = None
+    for i in range(len(sigmas) - 1):
+        h = lam[i + 1] - lam[i]
+        clean = denoise(x, sigmas[i])
+        if old is None:
+            mixed = clean
+        else:
+            r = (lam[i] - lam[i - 1]) / h
+            mixed = (1 + 1 / (2 * r)) * clean - 1 / (2 * r) * old
+        x = sigmas[i + 1] / sigmas[i] * x - math.expm1(-h) * mixed
+        old = clean
+    return x
+
+
+def dpm_3m(x: Tensor, sigmas: list[float], second_difference: float) -> Tensor:
+    """Multistep of order 3 by divided differences; the published code takes the second one once, the true one twice."""
+    lam = [-math.log(sigma) for sigma in sigmas]
+    past: list[Tensor] = []
+    for i in range(len(sigmas) - 1):
+        h = lam[i + 1] - lam[i]
+        clean = denoise(x, sigmas[i])
+        phi_1 = math.expm1(-h)
+        phi_2 = phi_1 / h + 1
+        phi_3 = phi_2 / h - 0.5
+        step = sigmas[i + 1] / sigmas[i] * x - phi_1 * clean
+        if len(past) == 1:
+            step = step - 0.5 * phi_1 * (clean - past[0]) * h / (lam[i] - lam[i - 1])
+        elif len(past) >= 2:
+            r0, r1 = (lam[i] - lam[i - 1]) / h, (lam[i - 1] - lam[i - 2]) / h
+            first, before = (clean - past[0]) / r0, (past[0] - past[1]) / r1
+            slope = first + r0 / (r0 + r1) * (first - before)
+            curve = (first - before) / (r0 + r1)
+            step = step + phi_2 * slope - second_difference * phi_3 * curve
+        x, past = step, [clean, *past][:2]
+    return x
+
+
+def dpm_2s(x: Tensor, sigmas: list[float]) -> Tensor:
+    """DPM-Solver++(2S), Algorithm 1 with r = 1/2."""
+    for start, end in zip(sigmas, sigmas[1:], strict=False):
+        h = math.log(start / end)
+        middle = start * math.exp(-h / 2)
+        u = middle / start * x - math.expm1(-h / 2) * denoise(x, start)
+        x = end / start * x - math.expm1(-h) * denoise(u, middle)
+    return x
+
+
+def dpm_3s(x: Tensor, sigmas: list[float]) -> Tensor:
+    """DPM-Solver-3's stages on data prediction, r1 = 1/3 and r2 = 2/3."""
+    for start, end in zip(sigmas, sigmas[1:], strict=False):
+        h = math.log(start / end)
+        one, two = start * math.exp(-h / 3), start * math.exp(-2 * h / 3)
+        clean = denoise(x, start)
+        u = one / start * x - math.expm1(-h / 3) * clean
+        first = denoise(u, one) - clean
+        u = two / start * x - math.expm1(-2 * h / 3) * clean + 2 * (math.expm1(-2 * h / 3) / (2 * h / 3) + 1) * first
+        second = denoise(u, two) - clean
+        x = end / start * x - math.expm1(-h) * clean + 1.5 * (math.expm1(-h) / h + 1) * second
+    return x
+
+
+def heun(x: Tensor, sigmas: list[float]) -> Tensor:
+    """Algorithm 1 of EDM, line by line."""
+    for start, end in zip(sigmas, sigmas[1:], strict=False):
+        slope = (x - denoise(x, start)) / start
+        following = x + (end - start) * slope
+        if end != 0:
+            slope_end = (following - denoise(following, end)) / end
+            following = x + (end - start) * (slope / 2 + slope_end / 2)
+        x = following
+    return x
+
+
+def adams_bashforth_on_noise(x: Tensor, sigmas: list[float], order: int) -> Tensor:
+    """rho-AB DEIS: the noise as a polynomial in ln(sigma), integrated over sigma with a fine Simpson rule."""
+    past: list[tuple[float, Tensor]] = []
+    for start, end in zip(sigmas, sigmas[1:], strict=False):
+        past = [(start, (x - denoise(x, start)) / start), *past][:order]
+        grid = torch.linspace(start, end, 20001, dtype=torch.float64)
+        rule = torch.full_like(grid, 2.0)
+        rule[1::2], rule[0], rule[-1] = 4.0, 1.0, 1.0
+        for j, (node, noise) in enumerate(past):
+            basis = torch.ones_like(grid)
+            for i, (other, _) in enumerate(past):
+                if i != j:
+                    basis = basis * (grid / other).log() / math.log(node / other)
+            x = x + (rule * basis).sum() * (end - start) / 60000 * noise
+    return x
+
+
+CASES: dict[str, tuple[Solver, Callable[[Tensor, list[float]], Tensor]]] = {
+    "euler": (Euler(), ddim),
+    "ei data 1": (ExponentialIntegrator(order=1, prediction="data"), ddim),
+    "ei noise 1": (ExponentialIntegrator(order=1, prediction="noise"), ddim),
+    "dpm 1": (DPM(order=1), ddim),
+    "dpm 1S": (DPM(order=1, variant="singlestep"), ddim),
+    "heun": (Heun(), heun),
+    "dpm 2M": (DPM(order=2), dpm_2m),
+    "dpm 2S": (DPM(order=2, variant="singlestep"), dpm_2s),
+    "dpm 3S": (DPM(order=3, variant="singlestep"), dpm_3s),
+    "dpm 3M published": (DPM(order=3, published=True), lambda x, sigmas: dpm_3m(x, sigmas, 1.0)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_preset_is_its_published_formula(name: str, x: Tensor, sigmas: Tensor) -> None:
+    solver, formula = CASES[name]
+    torch.testing.assert_close(solver.solve(denoise, x, sigmas), formula(x, sigmas.tolist()), **EXACT)
+
+
+def test_the_last_step_to_zero_of_euler_and_heun(x: Tensor, sigmas: Tensor) -> None:
+    to_zero = torch.cat([sigmas, sigmas.new_zeros(1)])
+    torch.testing.assert_close(Heun().solve(denoise, x, to_zero), heun(x, to_zero.tolist()), **EXACT)
+    torch.testing.assert_close(Euler().solve(denoise, x, to_zero), ddim(x, to_zero.tolist()), **EXACT)
+
+
+def test_the_true_third_order_multistep_is_the_integrator_on_data(x: Tensor, sigmas: Tensor) -> None:
+    for warmup in ("ramp", "singlestep"):
+        ours = ExponentialIntegrator(order=3, prediction="data", warmup=warmup).solve(denoise, x, sigmas)
+        torch.testing.assert_close(DPM(order=3, warmup=warmup).solve(denoise, x, sigmas), ours, **EXACT)
+
+
+def test_the_true_third_order_formula_takes_the_second_difference_twice() -> None:
+    """One step with two predictions of the past, by divided differences."""
+    from genaudio.samplers.exponential import update
+
+    sigmas = [5.0, 2.0, 1.1, 0.4]
+    lam = [-math.log(sigma) for sigma in sigmas]
+    h = lam[3] - lam[2]
+    phi_2 = math.expm1(-h) / h + 1
+    phi_3 = phi_2 / h - 0.5
+    r0, r1 = (lam[2] - lam[1]) / h, (lam[1] - lam[0]) / h
+
+    def by_differences(newest: float, before: float, oldest: float) -> float:
+        first, second = (newest - before) / r0, (before - oldest) / r1
+        slope = first + r0 / (r0 + r1) * (first - second)
+        return -math.expm1(-h) * newest + phi_2 * slope - 2 * phi_3 * (first - second) / (r0 + r1)
+
+    decay, weights = update("data", sigmas[2], sigmas[3], [sigmas[2], sigmas[1], sigmas[0]], 1.0)
+    assert decay == pytest.approx(sigmas[3] / sigmas[2])
+    units = [by_differences(1, 0, 0), by_differences(0, 1, 0), by_differences(0, 0, 1)]
+    assert weights == pytest.approx(units, rel=1e-12)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_noise_prediction_is_rho_ab_deis(order: int, x: Tensor, sigmas: Tensor) -> None:
+    ours = ExponentialIntegrator(order=order, prediction="noise", warmup="ramp").solve(denoise, x, sigmas)
+    torch.testing.assert_close(ours, adams_bashforth_on_noise(x, sigmas.tolist(), order), rtol=1e-8, atol=1e-8)
+
+
+def test_second_order_on_data_and_2m_agree_within_their_order(x: Tensor) -> None:
+    """They differ by h^3 a step: eight times less, at half the step, over one step."""
+    gaps = []
+    for ratio in (1.2, 1.1):
+        sigmas = torch.tensor([ratio**2, ratio, 1.0], dtype=torch.float64)
+        exact = ExponentialIntegrator(order=2, prediction="data").solve(denoise, x, sigmas)
+        gaps.append((exact - DPM(order=2).solve(denoise, x, sigmas)).abs().max().item())
+    assert math.log(gaps[0] / gaps[1]) / math.log(math.log(1.2) / math.log(1.1)) == pytest.approx(3, abs=0.3)
+
+
+def test_velocity_is_exact_where_data_and_noise_are_both_gaussian() -> None:
+    """A Gaussian of deviation sigma_data has no velocity at all: one step is the whole trajectory."""
+    x = torch.tensor([50.0, -3.0], dtype=torch.float64)
+    solver = ExponentialIntegrator(order=1, prediction="velocity", sigma_data=0.6)
+    result = solver.solve(lambda y, sigma: y * 0.36 / (0.36 + sigma**2), x, torch.tensor([80.0, 0.01]))
+    torch.testing.assert_close(result, x * math.hypot(0.6, 0.01) / math.hypot(0.6, 80), rtol=1e-6, atol=0)
