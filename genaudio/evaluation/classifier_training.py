@@ -34,8 +34,9 @@ def train_classifier(
     """A classifier of the labelled clips of `train`, trained for `steps` batches with AdamW on a one-cycle rate.
 
     Half of the clips of each batch get noise of 5 to 60 dB SNR, all are shifted by up to a tenth: without noise, a
-    classifier that is right on clean clips errs on noisy ones, and generated clips have a background of their own. `progress` is called with
-    (steps done, steps in all). Raises `GenaudioError` if clips have no labels or fewer than two classes.
+    classifier that is right on clean clips errs on noisy ones, and generated clips have a background of their own.
+    `progress` is called with (steps done, steps in all). Raises `GenaudioError` if clips have no labels or fewer than
+    two classes.
     """
     # Weights and dropout draw from the global generator: fork it, so that the caller's state stays as it was.
     cuda = [torch.cuda.current_device()] if device.startswith("cuda") else []
