@@ -46,7 +46,9 @@ def _block(kind: str, registry: Registry, definitions: dict[str, Any]) -> dict[s
                 "then": {"$ref": f"#/$defs/{definition}"},
             }
         )
-    mapping = {"type": "object", "required": ["type"], "properties": {"type": names}, "allOf": conditions}
+    mapping: dict[str, Any] = {"type": "object", "required": ["type"], "properties": {"type": names}}
+    if conditions:
+        mapping["allOf"] = conditions
     block: dict[str, Any] = {
         "description": Recipe.model_fields[kind].description,
         "type": ["object", "string", *(["null"] if kind in OPTIONAL_BLOCKS else [])],

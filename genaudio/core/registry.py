@@ -170,7 +170,7 @@ class Registry:
         entry = self.entry(kind, name)
         try:
             cls = _import_target(entry.target)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{kind} {name!r} of {entry.distribution}: importing {entry.target} failed: "
                 f"{type(error).__name__}: {error}",

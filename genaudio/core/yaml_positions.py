@@ -17,7 +17,7 @@ from genaudio.core.errors import Position, Problem, RecipeError
 
 Path_ = tuple[str | int, ...]  # of keys and list indices, from the top of the document
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 200_000
 MAX_NODES = 20_000  # after aliases are unfolded
 MAX_DEPTH = 40
 
@@ -112,6 +112,8 @@ def _nearby(folder: Path) -> str:
 
 def parse_yaml(text: str, source: str) -> Document:
     """`text` as a document; raises `RecipeError` where it is no YAML at all, else collects problems."""
+    if _open_brackets(text) > 2 * MAX_DEPTH:  # which the scanner would take quadratic time for
+        raise RecipeError(f"{source} is nested too deeply", expected=f"at most {MAX_DEPTH} levels")
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -139,6 +141,15 @@ def parse_yaml(text: str, source: str) -> Document:
     if root is not None:
         document.data = _Reader(document).read(root, (), ())
     return document
+
+
+def _open_brackets(text: str) -> int:
+    """The most brackets that are open at once, those within texts counted too."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _check_depth(events: Iterable[Any], source: str) -> None:

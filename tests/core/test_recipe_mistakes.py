@@ -164,8 +164,9 @@ FILES = [
     ("Latin-1", b"name: test\n# caf\xe9\n", [":2:6", "0xe9", "UTF-8"]),
     ("binary", b"RIFF\0\0\0\0WAVE", ["is a binary file"]),
     ("control character", b"name: te\x07st\n", [":1:9", "a control character"]),
-    ("too large", b"#" * 1_000_001, ["1000001 bytes"]),
+    ("too large", b"#" * 200_001, ["200001 bytes"]),
     ("too deep", b"a: " + b"[" * 3000, ["nested too deeply"]),
+    ("deep in block style", b"- " * 5000, ["nested too deeply"]),
     ("deep", b"a: " + b"[" * 60 + b"]" * 60, ["nested too deeply"]),
     (
         "alias bomb",

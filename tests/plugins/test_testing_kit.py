@@ -1,0 +1,166 @@
+"""The conformance kit: every built-in conforms, and components that break a promise are caught."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ConfigDict
+
+from genaudio import Solver, create, parameter
+from genaudio.plugins.builtin import BUILTINS
+from genaudio.plugins.manager import discover
+from genaudio.plugins.testing import ConformanceError, check_component, check_schedule, check_solver
+from genaudio.samplers.euler import Euler
+from genaudio.samplers.heun import Heun
+from genaudio.samplers.schedules.karras import Karras
+
+REQUIRED = {"root": "sounds"}
+
+
+@pytest.mark.parametrize(("kind", "name"), [row[:2] for row in BUILTINS])
+def test_every_built_in_component_conforms(kind: str, name: str) -> None:
+    cls = discover("").registry.load(kind, name)
+    check_component(cls, kind, **{key: value for key, value in REQUIRED.items() if key in cls.model_fields})
+
+
+@pytest.mark.parametrize("name", [row[1] for row in BUILTINS if row[0] == "solver"])
+def test_every_built_in_solver_conforms(name: str) -> None:
+    solver = create("solver", name)
+    assert isinstance(solver, Solver)
+    check_solver(solver)
+
+
+@pytest.mark.parametrize("name", [row[1] for row in BUILTINS if row[0] == "schedule"])
+def test_every_built_in_schedule_conforms(name: str) -> None:
+    check_schedule(create("schedule", name))  # type: ignore[arg-type]
+
+
+def test_a_stochastic_solver_is_not_held_to_the_trajectory() -> None:
+    churning = Heun(s_churn=20.0)
+    check_solver(churning, stochastic=True)
+    with pytest.raises(ConformanceError, match="it declares order 2, but converges with"):
+        check_solver(churning)
+
+
+class _Undescribed(Euler):
+    """A field without a description."""
+
+    factor: float = 1.0
+
+
+class _Loose(Euler):
+    """Mutable, and it swallows whatever it is given."""
+
+    model_config = ConfigDict(frozen=False, extra="ignore")
+
+
+class _Opaque(Euler):
+    """A field that no recipe can hold."""
+
+    device: torch.device = parameter(torch.device("cpu"), description="Where")
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+
+class _Unfinished(Solver):
+    """It leaves out the methods."""
+
+
+class _Named(Euler):
+    """A field that collides with the recipe's own key."""
+
+    type: str = parameter("x", description="A word")
+
+
+@pytest.mark.parametrize(
+    ("cls", "kind", "words"),
+    [
+        (_Undescribed, "solver", "the field factor has no description"),
+        (_Loose, "solver", "it is not frozen\n  - it accepts unknown fields"),
+        (_Opaque, "solver", "does not survive a resolved recipe"),
+        (_Unfinished, "solver", "it leaves out"),
+        (_Named, "solver", "a field is called 'type'"),
+        (Euler, "schedule", "no subclass of genaudio.samplers.schedules.base.Schedule"),
+    ],
+)
+def test_a_component_that_breaks_a_promise_is_caught(cls: type[Any], kind: str, words: str) -> None:
+    with pytest.raises(ConformanceError) as caught:
+        check_component(cls, kind)
+    assert words in str(caught.value)
+
+
+class _Boastful(Euler):
+    """Euler's method that claims to be of order 2."""
+
+    @property
+    def order(self) -> int:
+        """More than it is."""
+        return 2
+
+
+class _Miscounting(Euler):
+    """Euler's method that hides an evaluation."""
+
+    def evaluations(self, num_steps: int) -> int:
+        """One too few."""
+        return num_steps - 1
+
+
+class _Writing(Euler):
+    """Euler's method on the tensor that it was given."""
+
+    def step(self, denoiser: Any, x: Any, state: Any, coefficients: Any, generator: Any = None) -> Any:
+        """In place."""
+        following, state = super().step(denoiser, x, state, coefficients, generator)
+        x.copy_(following)
+        return x, state
+
+
+class _Mixing(Euler):
+    """Euler's method that lets the items of a batch see each other."""
+
+    def step(self, denoiser: Any, x: Any, state: Any, coefficients: Any, generator: Any = None) -> Any:
+        """The mean of the batch is taken out."""
+        following, state = super().step(denoiser, x, state, coefficients, generator)
+        return following - 1e-3 * following.mean(0, keepdim=True), state
+
+
+@pytest.mark.parametrize(
+    ("solver", "words"),
+    [
+        (_Boastful(), "it declares order 2, but converges with 1.00"),
+        (_Miscounting(), "with 3 steps it declares 2 evaluations, but makes 3"),
+        (_Writing(), "it modifies its input"),
+        (_Mixing(), "item 0 comes out otherwise alone than in a batch"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Solver) else "",
+)
+def test_a_solver_that_breaks_a_promise_is_caught(solver: Solver, words: str) -> None:
+    with pytest.raises(ConformanceError) as caught:
+        check_solver(solver)
+    assert words in str(caught.value)
+
+
+class _Ascending(Karras):
+    """The levels the wrong way round."""
+
+    def sigmas(self, num_steps: int, sigma_min: float, sigma_max: float) -> torch.Tensor:
+        """From 0 up."""
+        return super().sigmas(num_steps, sigma_min, sigma_max).flip(0)
+
+
+def test_a_schedule_that_ascends_is_caught() -> None:
+    with pytest.raises(ConformanceError, match="does not descend strictly"):
+        check_schedule(_Ascending())
+
+
+def test_findings_are_listed_together() -> None:
+    class Both(_Boastful, _Miscounting):
+        """Two promises broken."""
+
+    with pytest.raises(ConformanceError) as caught:
+        check_solver(Both())
+    findings: Sequence[str] = str(caught.value).split("\n  - ")
+    assert len(findings) > 2
