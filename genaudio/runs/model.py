@@ -24,8 +24,8 @@ from genaudio.core.errors import RunError
 from genaudio.core.files import atomic_folder, sha256, write_json
 from genaudio.core.overrides import apply_overrides
 from genaudio.core.registry import suggestion
-from genaudio.networks.conditioners.base import DROPPED, Conditioner
 from genaudio.networks.base import Network
+from genaudio.networks.conditioners.base import DROPPED, Conditioner
 from genaudio.preconditioners.base import Preconditioner
 from genaudio.representations.base import Representation
 from genaudio.runs.sampling import Generator, SamplingPlan
@@ -79,7 +79,7 @@ class Model:
         nfe: int | None = None,
         num_steps: int | None = None,
     ) -> SamplingPlan:
-        """How to sample: the recipe's components unless others are given, by instance, name or `{"type": …}` mapping."""
+        """How to sample: the recipe's components, or others by instance, name or `{"type": …}` mapping."""
         given = {"solver": solver, "schedule": schedule, "guidance": guidance}
         chosen = {kind: self._component(kind, value) for kind, value in given.items()}
         if nfe is None and num_steps is None:
@@ -195,7 +195,7 @@ def describe(kind: str, component: Component | None) -> dict[str, Any] | None:
 
 
 def load(path: str | Path, device: str = "auto") -> Model:
-    """The model in a run directory or an exported model folder; raises `RunError` for anything else or a damaged one."""
+    """The model in a run directory or an exported folder; raises `RunError` for anything else or a damaged one."""
     folder = Path(path)
     if not (folder / "model.json").exists():
         folder = folder / "model"
@@ -258,7 +258,7 @@ def pack(components: Mapping[str, Component | None]) -> dict[str, Component | No
     return {kind: components[kind] for kind in KINDS}
 
 
-def sampler_overrides(model: Model, texts: Sequence[str]) -> dict[str, Component]:
+def sampler_overrides(model: Model, texts: Sequence[str]) -> dict[str, Any]:
     """`solver=heun`, `guidance.scale=3` and the like, applied to what the model would sample with.
 
     Raises `GenaudioError` for anything that is not of the solver, the schedule or the guidance.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from genaudio.plugins.manager import notify, registry
 from genaudio.reports.data import ReportData, Sound
 from genaudio.reports.page import write_report
 from genaudio.runs.model import AudioFormat, Model, load, pack
-from genaudio.runs.samples import SampleRequest, levels, write_samples
+from genaudio.runs.samples import SampleRequest, write_samples
 from genaudio.training.device import resolve_device
 from genaudio.training.log import read_metrics
 from genaudio.training.model import build_model
@@ -118,7 +119,6 @@ def sample(context: RunContext) -> dict[str, object]:
 
 def report(context: RunContext) -> dict[str, object]:
     """Write the page: listen, look, compare."""
-    import json
 
     recipe, files = context.recipe, context.directory
     record = files.read()["stages"]
@@ -128,7 +128,7 @@ def report(context: RunContext) -> dict[str, object]:
     kept = shown[: recipe.report.max_classes]
     generated = _generated(context, manifest, kept)
     training = [
-        Sound(label, clip.waveform.numpy(), f"{clip.identity}, {_level_text(levels(clip.waveform))}")
+        Sound(label, clip.waveform.numpy(), clip.identity)
         for label, clip in _training_clips(clips, kept, recipe.report.clips_per_class, recipe.seed)
     ]
     facts: dict[str, object] = {
@@ -188,7 +188,8 @@ def _generated(context: RunContext, manifest: dict[str, Any], labels: list[str |
         entries = [clip for clip in manifest["clips"] if clip["label"] == label]
         for entry in entries[: context.recipe.report.clips_per_class]:
             data, _ = soundfile.read(context.directory.samples / entry["file"], dtype="float32", always_2d=True)
-            sounds.append(Sound(label, data.T, f"{entry['file']}, {_level_text(entry)}"))
+            turned_down = f", {entry['gain_db']:.1f} dB" if entry["gain_db"] < 0 else ""
+            sounds.append(Sound(label, data.T, entry["file"] + turned_down))
     return sounds
 
 
@@ -196,7 +197,7 @@ def _training_clips(clips: Clips, labels: list[str | None], count: int, seed: in
     """`count` training clips of each label: the first that are met on a seeded walk, so that they are not all alike."""
     from genaudio.training.batches import Batches
 
-    wanted = {label: count for label in labels}
+    wanted = dict.fromkeys(labels, count)
     found: list[tuple[str | None, Clip]] = []
     walk = Batches(clips, 1, seed)
     for position in range(clips.size if clips.size is not None else 100 * len(labels) * count):
@@ -208,10 +209,6 @@ def _training_clips(clips: Clips, labels: list[str | None], count: int, seed: in
             wanted[label] -= 1
             found.append((label, clip))
     return sorted(found, key=lambda pair: labels.index(pair[0]))
-
-
-def _level_text(entry: dict[str, float]) -> str:
-    return f"peak {entry['peak_dbfs']:.1f} dBFS, RMS {entry['rms_dbfs']:.1f} dBFS"
 
 
 def _spelled(component: dict[str, Any]) -> str:
