@@ -81,8 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except GenaudioError as error:
         _explain(str(error), options)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
+    except KeyboardInterrupt as error:
+        typer.echo(str(error) or "interrupted", err=True)
         sys.exit(130)
     except Exception as error:
         summary = f"{type(error).__name__}: {error}".splitlines()[0]
