@@ -80,9 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         typer.main.get_command(app).main(words, prog_name="gen", obj=options)
     except GenaudioError as error:
         _explain(str(error), options)
-        sys.exit(2)
-    except KeyboardInterrupt as error:
-        typer.echo(str(error) or "interrupted", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
         sys.exit(130)
     except Exception as error:
         summary = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 from typing import Self
 
 
@@ -41,7 +42,9 @@ class Problem:
 
 
 class GenaudioError(Exception):
-    """An error that its user can mend; the command line prints it without a traceback."""
+    """An error that its user can mend; the command line prints it without a traceback and exits with `exit_code`."""
+
+    exit_code: ClassVar[int] = 2
 
     def __init__(self, given: str, *, expected: str = "", mend: str = "") -> None:
         self.problems: tuple[Problem, ...] = (Problem(given, expected, mend),)
@@ -79,5 +82,7 @@ class RunError(GenaudioError):
     """A run directory that cannot be used as asked, or a run that had to stop."""
 
 
-class Interrupted(KeyboardInterrupt):
+class Interrupted(GenaudioError):
     """A stop that was asked for and met: everything is saved; the message says how to go on."""
+
+    exit_code = 130

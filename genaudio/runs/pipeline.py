@@ -142,12 +142,12 @@ def _do(context: RunContext, stage: str) -> None:
     began = time.perf_counter()
     try:
         facts = _work(stage)(context)
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, Interrupted) as error:
         files.interrupt(stage, time.perf_counter() - began)
         progress.finish()
         raise Interrupted(
-            f"{error or stage + ' stopped; what is finished is saved'}\n"
-            f"go on with the same command, or: gen run {files.recipe} --out {files.path}"
+            str(error) or f"{stage} stopped; what is finished is saved",
+            mend=f"go on with the same command, or: gen run {files.recipe} --out {files.path}",
         ) from None
     except BaseException:
         files.interrupt(stage, time.perf_counter() - began)
