@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,19 +19,34 @@ class EDM(Preconditioner):
     """
 
     def denoiser(self, network: NetworkFunction) -> ConditionalDenoiser:
-        """`D(x, sigma, condition)`; the network sees `c_noise = ln(sigma) / 4` as its noise level."""
+        """`D(x, sigma, condition)`; the network sees `c_noise = ln(sigma) / 4`, (batch,), as its noise level."""
         sigma_data = self._sigma_data()
 
         def denoise(x: Tensor, sigma: float | Tensor, condition: Tensor | None = None) -> Tensor:
-            level = torch.as_tensor(sigma, dtype=torch.float64, device="cpu" if isinstance(sigma, float) else None)
-            variance = level**2 + sigma_data**2
-            c_skip = sigma_data**2 / variance
-            c_out = level * sigma_data / variance.sqrt()
-            c_in = 1 / variance.sqrt()
-            c_noise = (level.log() / 4).to(x).expand(x.shape[0])
-            shape = (-1,) + (1,) * (x.ndim - 1) if level.ndim else ()
-            c_skip, c_out, c_in = (c.to(x).reshape(shape) for c in (c_skip, c_out, c_in))
-            return c_skip * x + c_out * network(c_in * x, c_noise, condition).to(x.dtype)
+            if isinstance(sigma, Tensor) and sigma.ndim:
+                return per_item(x, sigma, condition)
+            # One level for all: coefficients are Python floats, so that nothing is copied to the device or waited for.
+            level = float(sigma)
+            if not 0 < level < math.inf:
+                raise GenaudioError(f"the denoiser was called at sigma = {level:g}", expected="a finite level above 0")
+            spread = math.hypot(level, sigma_data)
+            c_noise = x.new_full((x.shape[0],), math.log(level) / 4)
+            raw = network(x / spread, c_noise, condition).to(x.dtype)
+            return torch.add(x * (sigma_data / spread) ** 2, raw, alpha=level * sigma_data / spread)
+
+        def per_item(x: Tensor, sigma: Tensor, condition: Tensor | None) -> Tensor:
+            if sigma.shape != x.shape[:1]:
+                raise GenaudioError(
+                    f"sigma is {tuple(sigma.shape)} for x of {tuple(x.shape)}", expected="one noise level for each item"
+                )
+            level = sigma.double()
+            spread = (level**2 + sigma_data**2).sqrt()
+            shape = (-1,) + (1,) * (x.ndim - 1)
+            c_skip, c_out, c_in = (
+                c.to(x).reshape(shape) for c in ((sigma_data / spread) ** 2, level * sigma_data / spread, 1 / spread)
+            )
+            raw = network(c_in * x, (level.log() / 4).to(x), condition).to(x.dtype)
+            return torch.addcmul(c_skip * x, c_out, raw)
 
         return denoise
 

@@ -1,4 +1,4 @@
-"""Orders of convergence in float64: on one Gaussian, in closed form, and on a mixture, against a Runge-Kutta reference."""
+"""Orders of convergence in float64: one Gaussian, in closed form; a mixture, against a Runge-Kutta reference."""
 
 from __future__ import annotations
 

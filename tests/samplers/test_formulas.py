@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ def sigmas() -> Tensor:
 
 def ddim(x: Tensor, sigmas: list[float]) -> Tensor:
     """DDIM in the signal-and-noise form, alpha_bar = 1 / (1 + sigma^2) (Song et al. 2021, Eq. 12, eta = 0)."""
-    for start, end in zip(sigmas, sigmas[1:], strict=False):
+    for start, end in pairwise(sigmas):
         bar, bar_next = 1 / (1 + start**2), 1 / (1 + end**2)
         z = x * math.sqrt(bar)
         clean = denoise(x, start)
@@ -88,7 +89,7 @@ def dpm_3m(x: Tensor, sigmas: list[float], second_difference: float) -> Tensor:
 
 def dpm_2s(x: Tensor, sigmas: list[float]) -> Tensor:
     """DPM-Solver++(2S), Algorithm 1 with r = 1/2."""
-    for start, end in zip(sigmas, sigmas[1:], strict=False):
+    for start, end in pairwise(sigmas):
         h = math.log(start / end)
         middle = start * math.exp(-h / 2)
         u = middle / start * x - math.expm1(-h / 2) * denoise(x, start)
@@ -98,7 +99,7 @@ def dpm_2s(x: Tensor, sigmas: list[float]) -> Tensor:
 
 def dpm_3s(x: Tensor, sigmas: list[float]) -> Tensor:
     """DPM-Solver-3's stages on data prediction, r1 = 1/3 and r2 = 2/3."""
-    for start, end in zip(sigmas, sigmas[1:], strict=False):
+    for start, end in pairwise(sigmas):
         h = math.log(start / end)
         one, two = start * math.exp(-h / 3), start * math.exp(-2 * h / 3)
         clean = denoise(x, start)
@@ -112,7 +113,7 @@ def dpm_3s(x: Tensor, sigmas: list[float]) -> Tensor:
 
 def heun(x: Tensor, sigmas: list[float]) -> Tensor:
     """Algorithm 1 of EDM, line by line."""
-    for start, end in zip(sigmas, sigmas[1:], strict=False):
+    for start, end in pairwise(sigmas):
         slope = (x - denoise(x, start)) / start
         following = x + (end - start) * slope
         if end != 0:
@@ -125,7 +126,7 @@ def heun(x: Tensor, sigmas: list[float]) -> Tensor:
 def adams_bashforth_on_noise(x: Tensor, sigmas: list[float], order: int) -> Tensor:
     """rho-AB DEIS: the noise as a polynomial in ln(sigma), integrated over sigma with a fine Simpson rule."""
     past: list[tuple[float, Tensor]] = []
-    for start, end in zip(sigmas, sigmas[1:], strict=False):
+    for start, end in pairwise(sigmas):
         past = [(start, (x - denoise(x, start)) / start), *past][:order]
         grid = torch.linspace(start, end, 20001, dtype=torch.float64)
         rule = torch.full_like(grid, 2.0)

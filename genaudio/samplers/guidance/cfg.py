@@ -34,6 +34,10 @@ class CFG(Guidance):
         both = torch.cat([condition, null])
 
         def guided(x: Tensor, sigma: float) -> Tensor:
+            if len(x) != len(condition):
+                raise GenaudioError(
+                    f"{len(condition)} conditions for a batch of {len(x)}", expected="one condition for each item"
+                )
             conditional, unconditional = denoiser(torch.cat([x, x]), sigma, both).chunk(2)
             return torch.lerp(unconditional, conditional, self.scale)
 

@@ -1,0 +1,117 @@
+"""What a solver adds to the denoiser's own time: a step on (4, 2, 256, 256) beside the same formula by hand.
+
+Run: `pytest benchmarks/samplers --benchmark-only --benchmark-group-by=group`. Each group pairs a solver with a minimal
+loop, its coefficients worked out beforehand. The solver plans its coefficients within its time; the denoiser costs nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor
+
+from genaudio.samplers.base import Solver
+from genaudio.samplers.dpm import DPM
+from genaudio.samplers.euler import Euler
+from genaudio.samplers.exponential import update
+from genaudio.samplers.exponential_integrator import ExponentialIntegrator
+from genaudio.samplers.heun import Heun
+from genaudio.samplers.schedules.karras import Karras
+
+STEPS = 20
+SHAPE = (4, 2, 256, 256)
+LEVELS: list[float] = Karras().sigmas(STEPS + 1, 0.002, 80.0)[:-1].tolist()
+CLEAN = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0))
+
+
+def denoise(x: Tensor, sigma: float) -> Tensor:
+    return CLEAN
+
+
+def euler_by_hand(x: Tensor) -> Tensor:
+    for start, end in pairwise(LEVELS):
+        x = torch.lerp(denoise(x, start), x, end / start)
+    return x
+
+
+def heun_by_hand(x: Tensor) -> Tensor:
+    for start, end in pairwise(LEVELS):
+        euler = torch.lerp(denoise(x, start), x, end / start)
+        second = torch.lerp(denoise(euler, end), euler, 2 - start / end)
+        x = torch.lerp(second, x, 0.5)
+    return x
+
+
+def coefficients_2m() -> list[tuple[float, float, float]]:
+    found = []
+    before = LEVELS[0]
+    for start, end in pairwise(LEVELS):
+        h = math.log(start / end)
+        c = h / (2 * math.log(before / start)) if before > start else 0.0
+        found.append((start, c, -math.expm1(-h)))
+        before = start
+    return found
+
+
+TWO_M = coefficients_2m()
+
+
+def two_m_by_hand(x: Tensor) -> Tensor:
+    old = CLEAN
+    for start, c, weight in TWO_M:
+        clean = denoise(x, start)
+        x = torch.lerp(x, torch.lerp(clean, old, -c), weight)
+        old = clean
+    return x
+
+
+NOISE_3 = [
+    (start, update("noise", start, end, LEVELS[max(0, i - 2) : i + 1][::-1], 1.0)[1])
+    for i, (start, end) in enumerate(pairwise(LEVELS))
+]
+
+
+def noise_3_by_hand(x: Tensor) -> Tensor:
+    past: list[Tensor] = []
+    for start, weights in NOISE_3:
+        past = [x - denoise(x, start), *past[:2]]
+        x = torch.add(x, past[0], alpha=weights[0])
+        for noise, weight in zip(past[1:], weights[1:], strict=True):
+            x.add_(noise, alpha=weight)
+    return x
+
+
+PAIRS: dict[str, tuple[Solver, Callable[[Tensor], Tensor]]] = {
+    "euler": (Euler(), euler_by_hand),
+    "heun": (Heun(), heun_by_hand),
+    "dpm 2M": (DPM(), two_m_by_hand),
+    "exponential_integrator noise 3": (ExponentialIntegrator(), noise_3_by_hand),
+}
+
+
+def loop(solver: Solver) -> Callable[[Tensor], Tensor]:
+    sigmas = torch.tensor(LEVELS, dtype=torch.float64)
+    return lambda x: solver.solve(denoise, x, sigmas)
+
+
+@pytest.mark.parametrize("side", ["solver", "by hand"])
+@pytest.mark.parametrize("name", PAIRS)
+def test_step_overhead(name: str, side: str, benchmark) -> None:
+    solver, by_hand = PAIRS[name]
+    benchmark.group = name
+    x = 80 * torch.randn(SHAPE, generator=torch.Generator().manual_seed(1))
+    run = loop(solver) if side == "solver" else by_hand
+    with torch.no_grad():
+        result = benchmark(run, x)
+    torch.testing.assert_close(result, by_hand(x), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("order", [1, 4])
+def test_planning(order: int, benchmark) -> None:
+    """The host's float64 work for a whole schedule, done once before the first step."""
+    benchmark.group = f"plan of {STEPS} steps"
+    benchmark(ExponentialIntegrator(order=order).plan, LEVELS)

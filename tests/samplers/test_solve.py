@@ -1,0 +1,241 @@
+"""What every solver's `solve` promises, whatever its formula."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from genaudio.core.errors import GenaudioError
+from genaudio.samplers.base import Solver
+from genaudio.samplers.dpm import DPM
+from genaudio.samplers.euler import Euler
+from genaudio.samplers.exponential_integrator import ExponentialIntegrator
+from genaudio.samplers.heun import Heun
+from genaudio.samplers.schedules.karras import Karras
+
+SOLVERS: list[Solver] = [
+    Euler(),
+    Heun(),
+    *(DPM(order=order, variant=variant) for order in (1, 2, 3) for variant in ("multistep", "singlestep")),
+    DPM(order=3, published=True),
+    *(
+        ExponentialIntegrator(order=order, prediction=prediction, warmup=warmup)
+        for order in (1, 2, 3, 4)
+        for prediction in ("data", "noise", "velocity")
+        for warmup in ("ramp", "singlestep")
+    ),
+    ExponentialIntegrator(finish="euler"),
+]
+
+
+def label(solver: Solver) -> str:
+    return "-".join([type(solver).__name__, *(str(value) for value in solver.model_dump().values())])
+
+
+every_solver = pytest.mark.parametrize("solver", SOLVERS, ids=label)
+
+
+def denoise(x: Tensor, sigma: float) -> Tensor:
+    return torch.tanh(3 * x / (1 + sigma**2)) / 2
+
+
+def start(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return (80 * torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)).to(dtype)
+
+
+@every_solver
+def test_declared_evaluations_are_the_calls(solver: Solver) -> None:
+    for num_steps in (1, 2, 3, 4, 5, 31, 32, 40):
+        calls = []
+
+        def counting(x: Tensor, sigma: float, calls: list[float] = calls) -> Tensor:
+            assert type(sigma) is float
+            calls.append(sigma)
+            return denoise(x, sigma)
+
+        solver.solve(counting, start(1), Karras().sigmas(num_steps, 0.002, 80.0))
+        assert len(calls) == solver.evaluations(num_steps)
+        assert min(calls) > 0  # D is never asked for at sigma = 0
+
+
+@every_solver
+def test_a_budget_is_kept_and_used(solver: Solver) -> None:
+    for nfe in (1, 5, 8, 31, 32, 33, 34, 50):
+        steps = solver.num_steps(nfe)
+        assert solver.evaluations(steps) <= nfe < solver.evaluations(steps + 1)
+
+
+@every_solver
+def test_items_do_not_depend_on_their_neighbours_and_inputs_stay(solver: Solver) -> None:
+    x = start(3, 2, 5, dtype=torch.float32)
+    sigmas = Karras().sigmas(9, 0.002, 80.0)
+    before = x.clone(), sigmas.clone()
+    together = solver.solve(denoise, x, sigmas)
+    assert torch.equal(x, before[0])
+    assert torch.equal(sigmas, before[1])
+    alone = torch.cat([solver.solve(denoise, item[None], sigmas) for item in x])
+    assert torch.equal(together, alone)
+
+
+@every_solver
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_dtype_and_finiteness_from_1_step_to_50(solver: Solver, dtype: torch.dtype) -> None:
+    x = start(2, 3, dtype=dtype)
+    exact = solver.solve(denoise, x.double(), Karras().sigmas(50, 0.002, 80.0))
+
+    def checked(y: Tensor, sigma: float) -> Tensor:
+        assert y.dtype == dtype
+        return denoise(y, sigma)
+
+    for num_steps in (1, 2, 3, 4, 7, 20, 50):
+        result = solver.solve(checked, x, Karras().sigmas(num_steps, 0.002, 80.0))
+        assert result.dtype == dtype
+        assert result.shape == x.shape
+        assert result.isfinite().all()
+    tolerance = {torch.float64: 0.0, torch.float32: 1e-3}.get(dtype, 0.1)
+    assert (result.double() - exact).abs().max() <= tolerance
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(
+    "solver",
+    [
+        Heun(),
+        DPM(order=3),
+        DPM(order=3, variant="singlestep"),
+        *(ExponentialIntegrator(order=4, prediction=prediction) for prediction in ("data", "noise", "velocity")),
+    ],
+    ids=label,
+)
+def test_two_thousand_steps_add_no_rounding_of_note(solver: Solver, dtype: torch.dtype) -> None:
+    """A fine grid is where coefficients lose digits and small updates drown; the Gaussian's end is known."""
+    x = start(4, dtype=dtype)
+    result = solver.solve(lambda y, sigma: y / (1 + sigma**2), x, Karras().sigmas(2000, 0.002, 80.0))
+    tolerance = {torch.float64: 5e-6, torch.float32: 5e-5}.get(dtype, 2e-2)
+    torch.testing.assert_close(result.double(), x.double() / math.hypot(1, 80), rtol=0, atol=tolerance)
+
+
+@every_solver
+def test_a_schedule_may_end_anywhere_and_have_any_dtype_or_shape_of_x(solver: Solver) -> None:
+    for sigmas in (torch.tensor([80.0, 0.5]), torch.tensor([5, 3, 1, 0]), torch.logspace(1, -3, 6).bfloat16()):
+        assert solver.solve(denoise, start(2), sigmas).isfinite().all()
+
+
+# Velocity is exact for Gaussian data of deviation sigma_data instead, which test_formulas.py holds.
+POINTS = [solver for solver in SOLVERS if getattr(solver, "prediction", None) != "velocity"]
+
+
+@pytest.mark.parametrize("solver", POINTS, ids=label)
+def test_a_constant_denoiser_is_reached_whatever_the_steps(solver: Solver) -> None:
+    """With D = c the trajectory is a line: every solver is exact at every step."""
+    x = start(4)
+    sigmas = torch.tensor([80.0, 20.0, 3.0, 2.5, 0.1, 0.02], dtype=torch.float64)
+    result = solver.solve(lambda y, sigma: torch.full_like(y, 0.3), x, sigmas)
+    torch.testing.assert_close(result, 0.3 + (x - 0.3) * 0.02 / 80, rtol=0, atol=1e-10)
+    to_zero = torch.cat([sigmas, sigmas.new_zeros(1)])
+    result = solver.solve(lambda y, sigma: torch.full_like(y, 0.3), x, to_zero)
+    torch.testing.assert_close(result, torch.full_like(x, 0.3), rtol=0, atol=1e-12)
+
+
+@every_solver
+def test_nothing_is_drawn(solver: Solver) -> None:
+    generator = torch.Generator().manual_seed(3)
+    states = torch.get_rng_state(), generator.get_state()
+    solver.solve(denoise, start(2), Karras().sigmas(5, 0.002, 80.0), generator=generator)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert torch.equal(generator.get_state(), states[1])
+
+
+@every_solver
+def test_progress_is_reported(solver: Solver) -> None:
+    seen = []
+    solver.solve(
+        denoise, start(1), Karras().sigmas(4, 0.1, 2.0), callback=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@every_solver
+def test_gradients_flow_through_a_trajectory(solver: Solver) -> None:
+    x = start(2).requires_grad_()
+    sigmas = Karras().sigmas(4, 0.1, 3.0)
+    assert torch.autograd.gradcheck(lambda y: solver.solve(denoise, y, sigmas), (x,), eps=1e-5, atol=1e-5)
+
+
+@every_solver
+def test_steps_are_pure(solver: Solver) -> None:
+    """`init` and `step` by hand are `solve`, and an earlier state can be stepped again."""
+    x = start(3)
+    sigmas = Karras().sigmas(6, 0.1, 80.0)
+    plan = solver.plan(sigmas.tolist())
+    y, state = x, solver.init(x)
+    for coefficients in plan:
+        following, next_state = solver.step(denoise, y, state, coefficients)
+        again, _ = solver.step(denoise, y, state, coefficients)
+        assert torch.equal(following, again)
+        y, state = following, next_state
+    assert torch.equal(y, solver.solve(denoise, x, sigmas))
+
+
+def test_the_past_is_dropped_when_no_step_needs_it() -> None:
+    """A multistep solver of order k holds k - 1 predictions between steps, and one D more for the step to 0."""
+    solver = ExponentialIntegrator(order=3, prediction="noise")
+    x, state = start(2), {}
+    held = []
+    for coefficients in solver.plan(Karras().sigmas(64, 0.002, 80.0).tolist()):
+        x, state = solver.step(denoise, x, state, coefficients)
+        held.append(len(state))
+    assert max(held) == 3
+    assert held[20] == 2
+    assert held[-1] == 0
+
+
+def test_the_result_is_never_the_input_itself() -> None:
+    x = start(2)
+    result = Euler().solve(lambda y, sigma: y, x, torch.tensor([1.0, 0.5]))
+    assert result.data_ptr() != x.data_ptr()
+
+
+BAD_SIGMAS = {
+    "one level": (torch.tensor([1.0]), r"(?s)shape \(1,\).*at least one step"),
+    "a scalar": (torch.tensor(1.0), r"(?s)shape \(\)"),
+    "a matrix": (torch.ones(2, 2), r"(?s)shape \(2, 2\).*\(num_steps \+ 1,\)"),
+    "ascending": (torch.tensor([0.0, 1.0]), r"(?s)sigmas\[0\] is 0 and sigmas\[1\] is 1.*descending"),
+    "repeated": (torch.tensor([2.0, 1.0, 1.0, 0.0]), r"(?s)sigmas\[1\] is 1 and sigmas\[2\] is 1.*lower than"),
+    "nan": (torch.tensor([2.0, math.nan, 0.0]), r"(?s)sigmas\[1\] is nan.*finite"),
+    "infinite": (torch.tensor([math.inf, 1.0]), r"sigmas\[0\] is inf"),
+    "negative": (torch.tensor([1.0, -0.5]), r"(?s)sigmas\[1\] is -0.5.*none below 0"),
+    "complex": (torch.tensor([1j, 0]), r"complex"),
+    "a list": ([1.0, 0.0], r"(?s)sigmas is a list.*tensor"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SIGMAS)
+@pytest.mark.parametrize("solver", [Euler(), ExponentialIntegrator()], ids=label)
+def test_what_is_no_schedule_is_refused(solver: Solver, name: str) -> None:
+    sigmas, text = BAD_SIGMAS[name]
+    with pytest.raises(GenaudioError, match=text):
+        solver.solve(denoise, start(2), sigmas)
+
+
+def test_other_mistakes_are_named() -> None:
+    sigmas = torch.tensor([1.0, 0.0])
+    with pytest.raises(GenaudioError, match=r"(?s)returned \(2, 1\) for x of \(2,\).*shape of x"):
+        Euler().solve(lambda x, sigma: x[:, None], start(2), sigmas)
+    with pytest.raises(GenaudioError, match=r"(?s)x is torch.int64 \(2,\).*float tensor"):
+        Euler().solve(denoise, torch.tensor([1, 2]), sigmas)
+
+
+@pytest.mark.parametrize("device", ["cuda"])
+def test_a_device_is_kept(device: str) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    x = start(2, 3, dtype=torch.float32)
+    sigmas = Karras().sigmas(20, 0.002, 80.0)
+    for solver in SOLVERS:
+        result = solver.solve(denoise, x.to(device), sigmas)
+        assert result.device.type == device
+        torch.testing.assert_close(result.cpu(), solver.solve(denoise, x, sigmas), rtol=1e-3, atol=1e-3)
