@@ -42,10 +42,7 @@ def describe(
         origin = {"distribution": entry.distribution, "version": entry.version}
         typer.echo(json.dumps({**head, **origin, "fields": fields}, indent=2, ensure_ascii=False))
         return
-    from importlib.metadata import version
-
-    made_by = f"{entry.distribution} {entry.version or version(entry.distribution)}"
-    typer.echo(f"{kind} {name}  ({entry.target}, {made_by})")
+    typer.echo(f"{kind} {name}  ({entry.target}, {f'{entry.distribution} {entry.version}'.rstrip()})")
     typer.echo(textwrap.indent(text, "  "))
     if not cards:
         typer.echo("\n  It has no parameters.")

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import Any
 
 import pluggy
@@ -73,14 +73,14 @@ def registry() -> Registry:
 def discover(selection: str | None) -> Installed:
     """Load the built-ins and the selected third parties; `selection` is the value of `GENAUDIO_PLUGINS`."""
     found = Installed(Registry())
-    _load(found, "genaudio", "", builtin.__name__, lambda: builtin)
+    _load(found, PROJECT, _version(PROJECT), builtin.__name__, lambda: builtin)
     wanted = None if selection is None else {_canonical(name) for name in selection.split(",") if name.strip()}
     points = [] if wanted == set() else _entry_points(found)
-    for point, distribution, version in points:
+    for point, distribution, number in points:
         if wanted is not None and _canonical(distribution) not in wanted:
             found.registry.missing.append(MissingPlugin(distribution, f"is switched off by {VARIABLE}"))
             continue
-        _load(found, distribution, version, f"{point.name} = {point.value}", point.load)
+        _load(found, distribution, number, f"{point.name} = {point.value}", point.load)
     present = {_canonical(distribution) for _, distribution, _ in points}
     for name in sorted((wanted or set()) - present):
         error = (
@@ -90,6 +90,13 @@ def discover(selection: str | None) -> Installed:
     if wanted == set():
         found.registry.missing.append(MissingPlugin("every third-party plugin", f"is switched off by {VARIABLE}"))
     return found
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return ""
 
 
 def _canonical(distribution: str) -> str:
@@ -110,9 +117,9 @@ def _entry_points(found: Installed) -> list[tuple[EntryPoint, str, str]]:
     return sorted(result, key=lambda row: (_canonical(row[1]), row[0].name))
 
 
-def _load(found: Installed, distribution: str, version: str, where: str, load: Callable[[], Any]) -> None:
+def _load(found: Installed, distribution: str, number: str, where: str, load: Callable[[], Any]) -> None:
     """Load one plugin and commit what it registers, all or nothing."""
-    staged = Registry(distribution, version)
+    staged = Registry(distribution, number)
     try:
         with _stdout_to_stderr():
             module = load()
@@ -127,14 +134,14 @@ def _load(found: Installed, distribution: str, version: str, where: str, load: C
         if isinstance(error, KeyboardInterrupt):
             raise
         reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-        found.plugins.append(Plugin(distribution, version, where, error=reason, traceback=traceback.format_exc()))
+        found.plugins.append(Plugin(distribution, number, where, error=reason, traceback=traceback.format_exc()))
         found.registry.missing.append(MissingPlugin(distribution, f"could not be loaded ({reason.splitlines()[0]})"))
         return
     found.registry = merged
     hooks = trial.get_hookcallers(module) or []
     observers = tuple(sorted(hook.name for hook in hooks if hook.name != "genaudio_register"))
     components = tuple((entry.kind, entry.name) for entry in staged.entries())
-    found.plugins.append(Plugin(distribution, version, where, components, observers))
+    found.plugins.append(Plugin(distribution, number, where, components, observers))
 
 
 def _check_hooks(trial: pluggy.PluginManager, module: Any) -> None:

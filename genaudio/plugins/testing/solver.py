@@ -46,7 +46,7 @@ def _generators(count: int) -> list[torch.Generator]:
 
 
 def measured_order(solver: Solver) -> float:
-    """The order of convergence in float64, from the error of 256 and of 512 steps; of fewer where rounding is reached."""
+    """The order of convergence in float64, from 256 to 512 steps, or from fewer where rounding is reached."""
     x = torch.full((1, 4), 3.0, dtype=torch.float64)
     variance = STANDARD_DEVIATIONS**2
     exact = x * ((variance + SIGMA_MIN**2) / (variance + SIGMA_MAX**2)).sqrt()
