@@ -1,7 +1,7 @@
 """What a solver adds to the denoiser's own time: a step on (4, 2, 256, 256) beside the same formula by hand.
 
 Run: `pytest benchmarks/samplers --benchmark-only --benchmark-group-by=group`. Each group pairs a solver with a minimal
-loop, its coefficients worked out beforehand. The solver plans its coefficients within its time; the denoiser costs nothing.
+loop, its coefficients worked out beforehand; the solver plans its own within its time. The denoiser costs nothing.
 """
 
 from __future__ import annotations
