@@ -43,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "edmsound": {},
     "base": {**_LEAN, "channels": 64, "multipliers": (1, 2, 2, 3), "blocks": 1, "embedding_size": 256},
     "small": {**_LEAN, "channels": 64, "embedding_size": 192},
-    "tiny": {**_LEAN, "channels": 32, "embedding_size": 128},
+    "tiny": {**_LEAN, "channels": 32, "attention_levels": (3,), "embedding_size": 128},
 }
 
 
@@ -114,8 +114,10 @@ class EfficientUNet(Network):
             raise ValueError(f"multipliers {self.multipliers} must be 1 or more")
         if any(kernel < 1 or kernel % 2 == 0 for kernel in self.first_kernels):
             raise ValueError(f"first_kernels {self.first_kernels} must be odd")
-        if self.norm == "group" and any(width % self.groups for width in widths):
-            raise ValueError(f"groups {self.groups} does not divide the widths {widths}; change channels or groups")
+        if self.norm == "group" and any(width % self.groups for width in (self.channels, *widths)):
+            raise ValueError(
+                f"groups {self.groups} does not divide the widths {self.channels}, {widths}; change channels or groups"
+            )
         if any(widths[level] % self.heads for level in (*self.attention_levels, len(widths) - 1)):
             raise ValueError(f"heads {self.heads} does not divide the widths {widths}; change channels or heads")
         return self
