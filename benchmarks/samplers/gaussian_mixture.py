@@ -1,8 +1,8 @@
 """Error of every solver against its evaluations, on mixtures of Gaussians whose denoiser is known in closed form.
 
-Run: `python benchmarks/samplers/gaussian_mixture.py [--problem line] [--median]`. Prints the root mean square error (or
-the median of the items' errors) at sigma = 0 of trajectories that start at sigma = 80, in float64, for budgets of
-5 to 50 evaluations. The reference is the integrator of order 4 on 4,000 steps.
+Run: `python benchmarks/samplers/gaussian_mixture.py [--problem line] [--median] [--guidance 3]`. Prints the root mean
+square error (or the median of the items' errors) at sigma = 0 of trajectories that start at sigma = 80, in float64, for
+budgets of 5 to 50 evaluations. The reference is the integrator of order 4 on 4,000 steps.
 """
 
 from __future__ import annotations
@@ -43,6 +43,25 @@ class Mixture:
         return (log.softmax(-1)[..., None] * each).sum(1)
 
 
+@dataclass(frozen=True)
+class Guided:
+    """A mixture under classifier-free guidance towards two of its components."""
+
+    mixture: Mixture
+    scale: float
+
+    @property
+    def means(self) -> Tensor:
+        """The mixture's means."""
+        return self.mixture.means
+
+    def denoise(self, x: Tensor, sigma: float) -> Tensor:
+        """D + scale (D of components 1 and 2 - D)."""
+        whole, kept = self.mixture, slice(1, 3)
+        part = Mixture(whole.means[kept], whole.stds[kept], whole.weights[kept])
+        return torch.lerp(whole.denoise(x, sigma), part.denoise(x, sigma), self.scale)
+
+
 def problems() -> dict[str, Mixture]:
     """A 1-D mixture of 4, a 64-D mixture of 8 and 25 narrow modes in the plane, each of variance near 1/4."""
     generator = torch.Generator().manual_seed(0)
@@ -81,14 +100,14 @@ def solvers() -> dict[str, Solver]:
     return found
 
 
-def errors(mixture: Mixture, noise: Tensor, reference: Tensor, solver: Solver, nfe: int, rho: float) -> Tensor:
+def errors(mixture: Mixture | Guided, noise: Tensor, reference: Tensor, solver: Solver, nfe: int, rho: float) -> Tensor:
     """Each item's error with a budget of `nfe` evaluations: (items,)."""
     sigmas = Karras(rho=rho).sigmas(solver.num_steps(nfe), SIGMA_MIN, SIGMA_MAX)
     result = solver.solve(mixture.denoise, SIGMA_MAX * noise, sigmas)
     return (result - reference).square().mean(-1).sqrt()
 
 
-def table(mixture: Mixture, summary: Callable[[Tensor], float], rho: float, items: int) -> None:
+def table(mixture: Mixture | Guided, summary: Callable[[Tensor], float], rho: float, items: int) -> None:
     """Print one line a solver, one column a budget."""
     generator = torch.Generator().manual_seed(1)
     noise = torch.randn(items, mixture.means.shape[1], generator=generator, dtype=torch.float64)
@@ -106,6 +125,7 @@ def main() -> None:
     parser.add_argument("--median", action="store_true", help="median of the items' errors instead of the RMS")
     parser.add_argument("--rho", type=float, default=7.0, help="exponent of Karras' schedule")
     parser.add_argument("--items", type=int, default=256)
+    parser.add_argument("--guidance", type=float, default=1.0, help="scale of guidance; 1: none")
     options = parser.parse_args()
 
     def summary(each: Tensor) -> float:
@@ -115,7 +135,8 @@ def main() -> None:
         for name, mixture in problems().items():
             if options.problem in (name, "all"):
                 print(f"{name:18}" + "".join(f"{nfe:10}" for nfe in BUDGETS))
-                table(mixture, summary, options.rho, options.items)
+                guided = mixture if options.guidance == 1 else Guided(mixture, options.guidance)
+                table(guided, summary, options.rho, options.items)
 
 
 if __name__ == "__main__":

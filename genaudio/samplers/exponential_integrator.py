@@ -21,10 +21,10 @@ class ExponentialIntegrator(Solver):
     On noise prediction this is rho-AB DEIS (arXiv 2204.13902), on data prediction the family of DPM-Solver++'s
     multistep methods (arXiv 2211.01095) with the true weights; order 1 of either is Euler's method.
 
-    The defaults are what measures best on mixtures of Gaussians (`benchmarks/samplers/gaussian_mixture.py`, root mean
-    square error on the 1-D one with 10 / 20 / 50 evaluations): order 3 on noise 1.6e-2 / 8.9e-3 / 9.8e-4, on data 1.3e-1
-    / 3.1e-2 / 9.9e-4, DPM-Solver++ 2M 1.2e-1 / 3.0e-2 / 4.5e-3, Euler 1.5e-1 / 7.3e-2 / 3.0e-2. Under strong guidance
-    with 10 evaluations or fewer, order 2 flips fewer items to another mode; order 4 pays from about 30.
+    The defaults are what measures best on mixtures of Gaussians (`benchmarks/samplers/gaussian_mixture.py`; root mean
+    square error on the 1-D one with 10 / 20 / 50 evaluations): order 3 on noise 1.6e-2 / 8.9e-3 / 9.8e-4, on data
+    1.3e-1 / 3.1e-2 / 9.9e-4, DPM-Solver++ 2M 1.2e-1 / 3.0e-2 / 4.5e-3, Euler 1.5e-1 / 7.3e-2 / 3.0e-2. Order 4 pays
+    from about 30 evaluations; with 10 or fewer and guidance, order 2 is safer (`--problem cloud --guidance 3`).
     """
 
     order: Literal[1, 2, 3, 4] = parameter(3, description="Predictions that a step uses, its order of convergence")
