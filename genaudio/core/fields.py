@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
@@ -126,19 +127,26 @@ def _inner_bounds(option: Mapping[str, Any], count: int) -> str:
 
 def bounds_text(part: Mapping[str, Any]) -> str:
     """The bounds of a JSON Schema in words: `at least 1, below 10`."""
-    texts = [text.format(part[key]) for key, text in _BOUNDS if key in part]
+    known = {key: value for key, value in part.items() if not ("prefixItems" in part and key.endswith("Items"))}
+    texts = [text.format(known[key]) for key, text in _BOUNDS if key in known]
     return ", ".join(text[:-1] if text.endswith((" 1 items", " 1 characters")) else text for text in texts)
 
 
-def nested_model(cls: type[BaseModel], name: str) -> type[BaseModel] | None:
-    """The model that a field holds, alone or beside null; None for any other field."""
+def nested_model(cls: type[BaseModel], name: str, *, items: bool = False) -> type[BaseModel] | None:
+    """The model that a field holds, alone or beside null; with `items` the model of a list's items; None for others."""
     info = cls.model_fields.get(name)
-    if info is None:
-        return None
-    for option in (info.annotation, *get_args(info.annotation)):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            return option
-    return None
+    return None if info is None else _model_in(info.annotation, items)
+
+
+def _model_in(annotation: Any, items: bool) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return None if items else annotation
+    origin = get_origin(annotation)
+    if items and origin in (tuple, list):
+        annotation, items = get_args(annotation)[0], False
+        return _model_in(annotation, items)
+    options = get_args(annotation) if origin in (Union, UnionType) else ()
+    return next((model for option in options if (model := _model_in(option, items)) is not None), None)
 
 
 def choices(part: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[str]:

@@ -54,7 +54,9 @@ class _Place:
             if not (in_list or in_data or known):
                 break
             value = self.value[key] if in_data or (in_list and key < len(self.value)) else None
-            if not in_list:
+            if in_list:
+                here = nested_model(self.holder, self.field, items=True) if self.holder is not None else None
+            else:
                 self.holder, self.field = here, str(key)
                 nested = nested_model(here, str(key)) if here is not None else None
                 if not self.path and class_of_block is not None:
@@ -91,7 +93,8 @@ def _problem(detail: Mapping[str, Any], place: _Place) -> Problem:
         return _unknown_key(place)
     if kind == "missing":
         description = f"{card.expected}" if card else "a value"
-        return Problem(NOTHING, description, f"add the key {place.field!r}", place.text)
+        mend = "" if isinstance(place.path[-1], int) else f"add the key {place.field!r}"
+        return Problem(NOTHING, description, mend, place.text)
     if kind in ("value_error", "assertion_error"):
         reason = str(context.get("error") or detail["msg"])
         if card is None or isinstance(value, Mapping | BaseModel):

@@ -24,6 +24,12 @@ def test_the_recipes_of_the_documents_are_valid(text: str, tmp_path: Path) -> No
     load_recipe(path)
 
 
+@pytest.mark.parametrize("path", sorted((DOCS.parent / "recipes").glob("*.yaml")), ids=lambda path: path.name)
+def test_the_recipes_of_the_project_are_valid(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name
+
+
 @pytest.mark.parametrize("document", ["recipes.md", "plugins.md"])
 def test_the_python_of_the_documents_compiles_and_names_what_there_is(document: str) -> None:
     found = blocks(document, "python")

@@ -34,23 +34,22 @@ def python(environment: dict[str, str], *arguments: str) -> str:
     return result.stdout
 
 
-def gen(environment: dict[str, str], *arguments: str) -> str:
-    return python(environment, "-c", f"from genaudio.cli.app import main; main({list(arguments)!r})")
-
-
-def test_the_example_is_discovered_and_described(environment: dict[str, str]) -> None:
-    assert "acme-solvers 0.1.0  (acme_solvers = acme_solvers)\n  solver: acme/two_stage\n" in gen(
-        environment, "plugins"
-    )
-    text = gen(environment, "describe", "solver", "acme/two_stage")
-    assert "acme-solvers 0.1.0" in text
+def test_the_example_is_discovered_described_and_named_by_its_recipe(environment: dict[str, str]) -> None:
+    commands = [["plugins"], ["describe", "solver", "acme/two_stage"], ["check", "recipe.yaml", "--resolved"]]
+    code = f"""
+from genaudio.cli.app import main
+for command in {commands!r}:
+    try:
+        main(command)
+    except SystemExit as end:
+        assert not end.code, command
+"""
+    text = python(environment, "-c", code)
+    assert "acme-solvers 0.1.0  (acme_solvers = acme_solvers)\n  solver: acme/two_stage\n" in text
+    assert "solver acme/two_stage  (acme_solvers.two_stage:TwoStage, acme-solvers 0.1.0)" in text
     assert "alpha: number, above 0, below 1; default 0.5" in text
-
-
-def test_its_recipe_names_its_solver(environment: dict[str, str]) -> None:
-    text = gen(environment, "check", "recipe.yaml", "--resolved")
-    assert "type: acme/two_stage" in text
-    assert "alpha: 0.6666666666666666" in text
+    assert "  type: acme/two_stage" in text
+    assert "  alpha: 0.6666666666666666" in text
 
 
 def test_its_own_tests_pass(environment: dict[str, str]) -> None:

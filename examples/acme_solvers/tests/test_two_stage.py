@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from genaudio.plugins.testing import check_component, check_solver
 
 
-@pytest.mark.parametrize("alpha", [0.3, 0.5, 2 / 3, 0.9])
+@pytest.mark.parametrize("alpha", [0.5, 0.9])
 def test_it_conforms(alpha: float) -> None:
     check_component(TwoStage, "solver", alpha=alpha)
     check_solver(TwoStage(alpha=alpha))
