@@ -77,8 +77,12 @@ class FileDataset(Dataset):
 
     @property
     def folder(self) -> Path:
-        """`root` with ~ and environment variables expanded."""
-        return Path(os.path.expandvars(self.root)).expanduser()
+        """`root` with ~ and variables expanded; `data/…` is looked for in $GENAUDIO_DATA where it is not here."""
+        folder = Path(os.path.expandvars(self.root)).expanduser()
+        elsewhere = os.environ.get("GENAUDIO_DATA")
+        if elsewhere and not folder.exists() and folder.parts[:1] == ("data",):
+            return Path(elsewhere).joinpath(*folder.parts[1:])
+        return folder
 
     @abstractmethod
     def listing(self, folder: Path) -> Listing:
@@ -87,7 +91,7 @@ class FileDataset(Dataset):
     def missing(self, given: str) -> DataError:
         """The error that `given` is wrong with the data, and where to get them."""
         return DataError(
-            given, expected=self.source, mend="get the data, or set the dataset's `root` to where they are"
+            given, expected=self.source, mend="get the data, or say where they are: dataset.root, or $GENAUDIO_DATA in place of data/"
         )
 
     def open(self, split: Split, *, cache: Path | None = None, progress: Progress | None = None) -> Clips:

@@ -230,3 +230,17 @@ def test_without_a_folder_the_default_cache_is_used(
 def test_fields_are_checked(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Folder(**({"root": "data"} | fields))
+
+
+def test_data_of_a_recipe_may_lie_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "sounds").mkdir()
+    soundfile.write(tmp_path / "sounds/a.wav", np.full(8000, 0.5), 8000)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GENAUDIO_DATA", raising=False)
+    source = Folder(root="data/sounds", sample_rate=8000)
+    with pytest.raises(DataError, match=r"no folder 'data/sounds'.*\n.*\n.*\$GENAUDIO_DATA"):
+        source.open("train")
+    monkeypatch.setenv("GENAUDIO_DATA", str(tmp_path))
+    assert source.folder == tmp_path / "sounds"
+    (tmp_path / "data/sounds").mkdir(parents=True)
+    assert source.folder == Path("data/sounds")
