@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -86,7 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except Exception as error:
         summary = f"{type(error).__name__}: {error}".splitlines()[0]
-        _explain(f"unexpected error: {summary}\n    mend      run with --debug: gen --debug {' '.join(words)}", options)
+        _explain(
+            f"unexpected error: {summary}\n    mend      run with --debug: gen --debug {shlex.join(words)}", options
+        )
         sys.exit(1)
 
 

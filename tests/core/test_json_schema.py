@@ -80,6 +80,58 @@ def test_an_error_is_about_the_type_that_was_written(validator: jsonschema.Draft
     assert list(errors[0].absolute_path) == ["solver", "s_churn"]
 
 
+def test_the_keys_of_a_recipe_are_these() -> None:
+    schema = recipe_schema(registry())
+    assert schema["required"] == ["name", "dataset"]
+    assert list(schema["properties"]) == [
+        "version",
+        "name",
+        "seed",
+        "device",
+        "dataset",
+        "representation",
+        "network",
+        "conditioner",
+        "preconditioner",
+        "noise",
+        "schedule",
+        "solver",
+        "guidance",
+        "training",
+        "sampling",
+        "report",
+    ]
+    assert {name: list(part["properties"]) for name, part in schema["$defs"].items() if name.endswith("Settings")} == {
+        "TrainingSettings": [
+            "steps",
+            "batch_size",
+            "learning_rate",
+            "warmup_steps",
+            "decay",
+            "weight_decay",
+            "gradient_clip",
+            "ema_decay",
+            "precision",
+            "compile",
+            "checkpoint_every",
+            "keep_checkpoints",
+            "log_every",
+            "workers",
+        ],
+        "SamplingSettings": [
+            "clips_per_class",
+            "labels",
+            "nfe",
+            "num_steps",
+            "seed",
+            "batch_size",
+            "format",
+            "bit_depth",
+        ],
+        "ReportSettings": ["clips_per_class", "max_classes"],
+    }
+
+
 def test_every_component_of_a_recipe_has_its_definition() -> None:
     found = registry()
     schema = recipe_schema(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from genaudio.core.errors import RecipeError, UnknownComponentError
 from genaudio.core.recipe import recipe_from_mapping
 from genaudio.plugins.manager import Installed, Plugin, discover
 from genaudio.samplers.euler import Euler
+
+Install = Callable[..., None]
 
 GOOD = """
     import genaudio
@@ -25,7 +28,7 @@ def only(found: Installed, distribution: str) -> Plugin:
     return plugin
 
 
-def test_a_plugin_adds_its_components(install) -> None:  # type: ignore[no-untyped-def]
+def test_a_plugin_adds_its_components(install: Install) -> None:
     install("acme-solvers", "fake_acme", GOOD.format(prefix="acme"))
     found = discover(None)
     plugin = only(found, "acme-solvers")
@@ -110,7 +113,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("code", "words"), BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_plugin_is_recorded_and_rolled_back(code: str, words: str, install) -> None:  # type: ignore[no-untyped-def]
+def test_a_broken_plugin_is_recorded_and_rolled_back(code: str, words: str, install: Install) -> None:
     install("a-good-one", "fake_good_a", GOOD.format(prefix="good_a"))
     install("broken-plugin", "fake_broken", code)
     install("z-good-one", "fake_good_z", GOOD.format(prefix="good_z"))
@@ -123,12 +126,12 @@ def test_a_broken_plugin_is_recorded_and_rolled_back(code: str, words: str, inst
     assert "heun" in found.registry.names("solver")
 
 
-def test_an_entry_point_that_is_not_there_is_recorded(install) -> None:  # type: ignore[no-untyped-def]
+def test_an_entry_point_that_is_not_there_is_recorded(install: Install) -> None:
     install("acme-solvers", "fake_acme", GOOD.format(prefix="acme"), entry="fake_acme.other:thing")
     assert "ModuleNotFoundError" in only(discover(None), "acme-solvers").error
 
 
-def test_a_recipe_that_names_a_component_of_a_broken_plugin_says_so(install) -> None:  # type: ignore[no-untyped-def]
+def test_a_recipe_that_names_a_component_of_a_broken_plugin_says_so(install: Install) -> None:
     install("acme-solvers", "fake_acme", "import no_such_module_here")
     registry = discover(None).registry
     with pytest.raises(RecipeError) as caught:
@@ -138,7 +141,7 @@ def test_a_recipe_that_names_a_component_of_a_broken_plugin_says_so(install) -> 
     assert "gen plugins" in message
 
 
-def test_a_collision_names_both_distributions_and_keeps_the_first(install) -> None:  # type: ignore[no-untyped-def]
+def test_a_collision_names_both_distributions_and_keeps_the_first(install: Install) -> None:
     install("acme-one", "fake_one", GOOD.format(prefix="acme"))
     install("acme-two", "fake_two", GOOD.format(prefix="acme"))
     found = discover(None)
@@ -146,14 +149,14 @@ def test_a_collision_names_both_distributions_and_keeps_the_first(install) -> No
     assert found.registry.entry("solver", "acme/euler").distribution == "acme-one"
 
 
-def test_a_plugin_cannot_take_a_built_in_name(install) -> None:  # type: ignore[no-untyped-def]
+def test_a_plugin_cannot_take_a_built_in_name(install: Install) -> None:
     install("acme-solvers", "fake_acme", GOOD.replace("{prefix}/euler", "heun"))
     found = discover(None)
     assert "bare names are for built-ins only" in only(found, "acme-solvers").error
     assert found.registry.entry("solver", "heun").distribution == "genaudio"
 
 
-def test_the_variable_switches_third_parties(install) -> None:  # type: ignore[no-untyped-def]
+def test_the_variable_switches_third_parties(install: Install) -> None:
     install("acme-one", "fake_one", GOOD.format(prefix="one"))
     install("acme-two", "fake_two", GOOD.format(prefix="two"))
     names = {
@@ -169,7 +172,7 @@ def test_the_variable_switches_third_parties(install) -> None:  # type: ignore[n
     }
 
 
-def test_a_plugin_that_is_switched_off_is_not_imported(install, site: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_plugin_that_is_switched_off_is_not_imported(install: Install, site: Path) -> None:
     install("acme-one", "fake_one", f"open({str(site / 'imported')!r}, 'w').close()")
     found = discover("")
     assert not (site / "imported").exists()
@@ -177,11 +180,11 @@ def test_a_plugin_that_is_switched_off_is_not_imported(install, site: Path) -> N
         found.registry.load("solver", "acme/x")
 
 
-def test_a_name_in_the_variable_that_is_not_installed_is_recorded(install) -> None:  # type: ignore[no-untyped-def]
+def test_a_name_in_the_variable_that_is_not_installed_is_recorded(install: Install) -> None:
     assert "no installed distribution" in only(discover("acme-none"), "acme-none").error
 
 
-def test_what_a_plugin_prints_goes_to_the_error_stream(install, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+def test_what_a_plugin_prints_goes_to_the_error_stream(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
     install("acme-solvers", "fake_acme", "print('hello')" + GOOD.format(prefix="acme").replace("\n    ", "\n"))
     discover(None)
     out, err = capsys.readouterr()
@@ -189,13 +192,13 @@ def test_what_a_plugin_prints_goes_to_the_error_stream(install, capsys: pytest.C
     assert "hello" in err
 
 
-def test_an_interruption_while_loading_passes(install) -> None:  # type: ignore[no-untyped-def]
+def test_an_interruption_while_loading_passes(install: Install) -> None:
     install("acme-solvers", "fake_acme", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         discover(None)
 
 
-def test_damaged_metadata_of_another_package_stops_nothing(site: Path, install) -> None:  # type: ignore[no-untyped-def]
+def test_damaged_metadata_of_another_package_stops_nothing(site: Path, install: Install) -> None:
     (site / "damaged-1.0.dist-info").mkdir()
     (site / "damaged-1.0.dist-info" / "entry_points.txt").write_text("[genaudio.v1]\ndamaged = fake_damaged\n")
     install("acme-solvers", "fake_acme", GOOD.format(prefix="acme"))

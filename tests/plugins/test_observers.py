@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from genaudio.plugins import manager
 from genaudio.plugins.manager import discover, notify
+
+Install = Callable[..., None]
 
 OBSERVER = """
     import genaudio
@@ -35,7 +38,7 @@ FAILING = """
 @pytest.mark.parametrize("error", ["ValueError", "SystemExit"])
 def test_a_failing_observer_is_reported_once_and_the_others_are_told(
     error: str,
-    install,  # type: ignore[no-untyped-def]
+    install: Install,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -55,7 +58,7 @@ def test_a_failing_observer_is_reported_once_and_the_others_are_told(
     assert f"b-failing: fake_failing = fake_failing: its genaudio_step_end raised {error}: no luck" in caplog.text
 
 
-def test_an_observer_may_interrupt_as_a_key_would(install, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_an_observer_may_interrupt_as_a_key_would(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install("b-failing", "fake_failing", FAILING.format(error="KeyboardInterrupt"))
     found = discover(None)
     monkeypatch.setattr(manager, "installed", lambda: found)
@@ -63,7 +66,7 @@ def test_an_observer_may_interrupt_as_a_key_would(install, monkeypatch: pytest.M
         notify("genaudio_step_end", step=1, metrics={})
 
 
-def test_what_a_plugin_observes_is_listed(install) -> None:  # type: ignore[no-untyped-def]
+def test_what_a_plugin_observes_is_listed(install: Install) -> None:
     install("a-watcher", "fake_first", OBSERVER)
     (plugin,) = [plugin for plugin in discover(None).plugins if plugin.distribution == "a-watcher"]
     assert plugin.observers == ("genaudio_run_end", "genaudio_step_end")
