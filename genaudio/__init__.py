@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from genaudio.representations.base import Representation
     from genaudio.runs.model import load
     from genaudio.runs.pipeline import run
-    from genaudio.samplers.base import Solver
+    from genaudio.samplers.base import Solver, StepSolver
     from genaudio.samplers.guidance.base import Guidance
     from genaudio.samplers.schedules.base import Schedule
     from genaudio.training.noise.base import NoiseDistribution
@@ -45,6 +45,7 @@ _HOMES = {
     "Representation": "genaudio.representations.base",
     "Schedule": "genaudio.samplers.schedules.base",
     "Solver": "genaudio.samplers.base",
+    "StepSolver": "genaudio.samplers.base",
     "create": "genaudio.core.create",
     "hookimpl": "genaudio.plugins.hookspecs",
     "load": "genaudio.runs.model",
@@ -68,6 +69,7 @@ __all__ = [
     "Representation",
     "Schedule",
     "Solver",
+    "StepSolver",
     "__version__",
     "create",
     "hookimpl",

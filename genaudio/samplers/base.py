@@ -27,8 +27,8 @@ _HALF = (torch.float16, torch.bfloat16)
 class Solver(Component, ABC):
     """Integrates dx/dsigma = (x - D(x; sigma)) / sigma from the first noise level to the last.
 
-    A solver is `plan`, `init` and `step`, all pure: `plan` works out every coefficient once, in float64 on the host;
-    `step` is then a few fused tensor operations that never wait for the device. `solve` is the loop over them.
+    A method that takes the levels as they come is a `StepSolver`; one with a mind of its own (that chooses its steps, say)
+    extends this class and writes `solve`.
     """
 
     if TYPE_CHECKING:  # a property of some solvers and a field of others, which pydantic keeps apart at run time
@@ -40,6 +40,37 @@ class Solver(Component, ABC):
     @abstractmethod
     def evaluations(self, num_steps: int) -> int:
         """Evaluations of the denoiser over a schedule of `num_steps` steps that ends at sigma = 0."""
+
+    @abstractmethod
+    def solve(
+        self,
+        denoiser: Denoiser,
+        x: Tensor,
+        sigmas: Tensor,
+        *,
+        generator: Generators | None = None,
+        callback: Callback | None = None,
+    ) -> Tensor:
+        """The end of the trajectory that starts at `x` at noise level `sigmas[0]`; `x` is left untouched.
+
+        The result has the dtype and device of `x`. Gradients flow through; wrap the call in `torch.no_grad()` where none
+        are wanted. Raises `GenaudioError` for sigmas that are no schedule.
+        """
+
+    def num_steps(self, nfe: int) -> int:
+        """The most steps whose evaluations do not exceed `nfe`: at least 1, at most `nfe`."""
+        steps = 1
+        while steps < nfe and self.evaluations(steps + 1) <= nfe:
+            steps += 1
+        return steps
+
+
+class StepSolver(Solver):
+    """A solver that is `plan`, `init` and `step`, all pure.
+
+    `plan` works out every coefficient once, in float64 on the host; `step` is then a few fused tensor operations that
+    never wait for the device. `solve` is the loop over them.
+    """
 
     @abstractmethod
     def plan(self, levels: Sequence[float]) -> Sequence[Any]:
@@ -67,11 +98,10 @@ class Solver(Component, ABC):
         generator: Generators | None = None,
         callback: Callback | None = None,
     ) -> Tensor:
-        """The end of the trajectory that starts at `x` at noise level `sigmas[0]`; `x` is left untouched.
+        """The end of the trajectory that starts at `x` at noise level `sigmas[0]`.
 
-        The result has the dtype and device of `x`. Half-precision input is stepped in float32 (the denoiser still sees
-        the given dtype), since thousands of small updates would be lost to rounding. Gradients flow through; wrap the
-        call in `torch.no_grad()` where none are wanted. Raises `GenaudioError` for sigmas that are no schedule.
+        Half-precision input is stepped in float32 (the denoiser still sees the given dtype), since thousands of small
+        updates would be lost to rounding.
         """
         levels = checked_levels(sigmas)
         if not isinstance(x, Tensor) or not x.is_floating_point() or x.ndim == 0:
@@ -97,13 +127,6 @@ class Solver(Component, ABC):
             if callback is not None:
                 callback(index + 1, len(plan))
         return y.to(given_dtype)
-
-    def num_steps(self, nfe: int) -> int:
-        """The most steps whose evaluations do not exceed `nfe`, at least 1."""
-        steps = 1
-        while self.evaluations(steps + 1) <= nfe:
-            steps += 1
-        return steps
 
 
 def checked_levels(sigmas: Tensor) -> tuple[float, ...]:

@@ -10,13 +10,13 @@ import numpy as np
 from torch import Tensor
 
 from genaudio.core.component import parameter
-from genaudio.samplers.base import Denoiser, Generators, Solver
+from genaudio.samplers.base import Denoiser, Generators, StepSolver
 from genaudio.samplers.exponential import integral, update
 from genaudio.samplers.stages import Planner, Predictions, Rule, Step, multistep_plan, run_step, singlestep_plan
 from genaudio.samplers.warmup import DESCRIPTION, Warmup, first_step_order
 
 
-class DPM(Solver):
+class DPM(StepSolver):
     """Exponential integrators on data prediction, multistep (2M, 3M) or singlestep (2S, 3S).
 
     The published third-order multistep formula takes half of the second difference that its derivation calls for, and

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genaudio.samplers.base import Denoiser, Generators, Solver
+from genaudio.samplers.base import Denoiser, Generators, StepSolver
 
 
-class Euler(Solver):
+class Euler(StepSolver):
     """One evaluation a step, order 1: x' = D + (sigma' / sigma) (x - D).
 
     In this space it is the same as DDIM with eta = 0 (Song et al. 2021, arXiv 2010.02502, Eq. 12) and as DPM-Solver++

@@ -8,13 +8,13 @@ from typing import Literal
 from torch import Tensor
 
 from genaudio.core.component import parameter
-from genaudio.samplers.base import Denoiser, Generators, Solver
+from genaudio.samplers.base import Denoiser, Generators, StepSolver
 from genaudio.samplers.exponential import Prediction
 from genaudio.samplers.stages import Planner, Predictions, Step, multistep_plan, run_step
 from genaudio.samplers.warmup import DESCRIPTION, Warmup, first_step_order
 
 
-class ExponentialIntegrator(Solver):
+class ExponentialIntegrator(StepSolver):
     """One evaluation a step: the linear part solved exactly, the rest by a polynomial through the last predictions.
 
     The polynomial is in ln(sigma) and its coefficients are integrated in float64 for whatever levels the schedule has.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genaudio.core.component import parameter
-from genaudio.samplers.base import Denoiser, Generators, Solver
+from genaudio.samplers.base import Denoiser, Generators, StepSolver
 from genaudio.samplers.noise import randn_like
 
 _SOURCE = "arXiv 2206.00364, Algorithm 2"
@@ -27,7 +27,7 @@ class _Step:
     noise: float  # standard deviation of the noise that is added before the step; 0: none
 
 
-class Heun(Solver):
+class Heun(StepSolver):
     """Two evaluations a step, order 2; one for the step to sigma = 0, which is Euler's.
 
     With `s_churn` above 0 each step first adds fresh noise and raises the noise level to match; that is EDM's

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
-from genaudio.samplers.base import Solver
+from genaudio.samplers.base import Solver, StepSolver
 from genaudio.samplers.dpm import DPM
 from genaudio.samplers.euler import Euler
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
@@ -166,7 +166,7 @@ def test_gradients_flow_through_a_trajectory(solver: Solver) -> None:
 
 
 @every_solver
-def test_steps_are_pure(solver: Solver) -> None:
+def test_steps_are_pure(solver: StepSolver) -> None:
     """`init` and `step` by hand are `solve`, and an earlier state can be stepped again."""
     x = start(3)
     sigmas = Karras().sigmas(6, 0.1, 80.0)
@@ -239,3 +239,20 @@ def test_a_device_is_kept(device: str) -> None:
         result = solver.solve(denoise, x.to(device), sigmas)
         assert result.device.type == device
         torch.testing.assert_close(result.cpu(), solver.solve(denoise, x, sigmas), rtol=1e-3, atol=1e-3)
+
+
+def test_a_solver_may_write_solve_itself() -> None:
+    class Jump(Solver):
+        """From the first level to the last in one evaluation, whatever lies between."""
+
+        order: int = 1
+
+        def evaluations(self, num_steps: int) -> int:
+            return 1
+
+        def solve(self, denoiser, x, sigmas, *, generator=None, callback=None):  # type: ignore[no-untyped-def]
+            return torch.lerp(denoiser(x, float(sigmas[0])), x, float(sigmas[-1] / sigmas[0]))
+
+    x = torch.randn(2, 3)
+    assert torch.equal(Jump().solve(lambda y, sigma: y / 2, x, torch.tensor([2.0, 1.0, 0.0])), x / 2)
+    assert Jump().num_steps(10) == 10

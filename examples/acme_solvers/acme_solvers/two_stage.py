@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genaudio import Solver, parameter
+from genaudio import StepSolver, parameter
 from genaudio.samplers.base import Denoiser, Generators
 
 Step = tuple[float, float, float]  # sigma at the start of the step, at its second evaluation, and at its end
 
 
-class TwoStage(Solver):
+class TwoStage(StepSolver):
     """A slope at the start of the step and one within it, weighted so that the method is of order 2.
 
     `alpha` places the second one: 1/2 is the midpoint method, 2/3 Ralston's. At 1 it would be Heun's, which cannot take
