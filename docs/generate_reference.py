@@ -22,6 +22,7 @@ from typing import Any
 import typer
 from pydantic import BaseModel
 
+import genaudio
 from genaudio.cli.app import app
 from genaudio.core.fields import FieldCard, field_cards
 from genaudio.core.recipe import BLOCKS, OPTIONAL_BLOCKS, Recipe
@@ -62,8 +63,10 @@ def kind_page(kind: str, registry: Registry) -> str:
     """One kind: its contract, then each built-in component with its fields."""
     known, base = KINDS[kind], kind_base(kind)
     text = f"# {kind}\n\n{known.summary}.\n\n"
-    text += contract(known.base, base)
+    text += contract(base)
     entries = registry.entries(kind)
+    for shared_base in _shared_bases(base, [registry.load(kind, entry.name) for entry in entries]):
+        text += "\n" + contract(shared_base)
     if not entries:
         return text + "\nThere is no built-in component of this kind yet; a plugin may provide one.\n"
     shared = {card.name for card in field_cards(base)}
@@ -77,10 +80,11 @@ def kind_page(kind: str, registry: Registry) -> str:
     return text
 
 
-def contract(target: str, base: type[BaseModel]) -> str:
-    """What the base class of a kind asks for: its abstract methods with the first sentence of each."""
-    module, _, name = target.partition(":")
-    text = f"Base class `genaudio.{name}` (`{module.replace('.', '/')}.py`): {inspect.cleandoc(base.__doc__ or '')}\n"
+def contract(base: type[BaseModel]) -> str:
+    """What a base class asks for: the abstract methods that it declares, with the first paragraph of each."""
+    path = f"{base.__module__.replace('.', '/')}.py"
+    public = f"genaudio.{base.__name__}" if base.__name__ in genaudio.__all__ else base.__name__
+    text = f"Base class `{public}` (`{path}`): {inspect.cleandoc(base.__doc__ or '')}\n"
     methods: frozenset[str] = getattr(base, "__abstractmethods__", frozenset())
     lines = []
     for attribute, value in vars(base).items():
@@ -88,8 +92,14 @@ def contract(target: str, base: type[BaseModel]) -> str:
             continue
         function = value.fget if isinstance(value, property) else value
         signature = "" if isinstance(value, property) else _signature(function)
-        lines.append(f"- `{attribute}{signature}`: {_first_sentence(inspect.cleandoc(function.__doc__ or ''))}")
+        lines.append(f"- `{attribute}{signature}`: {_first_paragraph(inspect.cleandoc(function.__doc__ or ''))}")
     return text + ("\nA component provides\n\n" + "\n".join(lines) + "\n" if lines else "")
+
+
+def _shared_bases(base: type[BaseModel], classes: list[type[BaseModel]]) -> list[type[BaseModel]]:
+    """The abstract classes between a kind's base and its built-ins, in the order in which they are met."""
+    between = [cls for leaf in classes for cls in leaf.__mro__[1:] if issubclass(cls, base) and cls is not base]
+    return [cls for cls in dict.fromkeys(between) if inspect.isabstract(cls)]
 
 
 def _signature(function: Any) -> str:
@@ -99,7 +109,7 @@ def _signature(function: Any) -> str:
     return str(inspect.Signature(plain))
 
 
-def _first_sentence(text: str) -> str:
+def _first_paragraph(text: str) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 

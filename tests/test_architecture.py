@@ -43,8 +43,10 @@ def module_of(path: Path) -> str:
 
 
 def folder_of(module: str) -> str:
-    """`core`, `plugins.testing`, …; `genaudio` for the package itself."""
+    """`core`, `plugins.testing`, …; `genaudio` for the package itself; `python -m genaudio` belongs to `cli`."""
     parts = module.split(".")[1:]
+    if parts == ["__main__"]:
+        return "cli"
     if parts[:2] == ["plugins", "testing"]:
         return "plugins.testing"
     return parts[0] if parts else "genaudio"
