@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
-from typing import Self
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class RunError(GenaudioError):
     """A run directory that cannot be used as asked, or a run that had to stop."""
 
 
-class Interrupted(GenaudioError):
+class Interrupted(GenaudioError):  # noqa: N818 - a request that was met, not a mistake
     """A stop that was asked for and met: everything is saved; the message says how to go on."""
 
     exit_code = 130

@@ -90,9 +90,8 @@ class FileDataset(Dataset):
 
     def missing(self, given: str) -> DataError:
         """The error that `given` is wrong with the data, and where to get them."""
-        return DataError(
-            given, expected=self.source, mend="get the data, or say where they are: dataset.root, or $GENAUDIO_DATA in place of data/"
-        )
+        mend = "get the data, or say where they are: dataset.root, or $GENAUDIO_DATA in place of data/"
+        return DataError(given, expected=self.source, mend=mend)
 
     def open(self, split: Split, *, cache: Path | None = None, progress: Progress | None = None) -> Clips:
         """The clips of a split. Decoded audio is kept below `cache`, or the folder that `default_cache` names."""

@@ -27,8 +27,8 @@ _HALF = (torch.float16, torch.bfloat16)
 class Solver(Component, ABC):
     """Integrates dx/dsigma = (x - D(x; sigma)) / sigma from the first noise level to the last.
 
-    A method that takes the levels as they come is a `StepSolver`; one with a mind of its own (that chooses its steps, say)
-    extends this class and writes `solve`.
+    A method that takes the levels as they come is a `StepSolver`; one with a mind of its own (that
+    chooses its steps, say) extends this class and writes `solve`.
     """
 
     if TYPE_CHECKING:  # a property of some solvers and a field of others, which pydantic keeps apart at run time
@@ -53,8 +53,8 @@ class Solver(Component, ABC):
     ) -> Tensor:
         """The end of the trajectory that starts at `x` at noise level `sigmas[0]`; `x` is left untouched.
 
-        The result has the dtype and device of `x`. Gradients flow through; wrap the call in `torch.no_grad()` where none
-        are wanted. Raises `GenaudioError` for sigmas that are no schedule.
+        The result has the dtype and device of `x`. Gradients flow through; wrap the call in `torch.no_grad()` where
+        none are wanted. Raises `GenaudioError` for sigmas that are no schedule.
         """
 
     def num_steps(self, nfe: int) -> int:

@@ -103,7 +103,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_resumes_exactly(finished, tiny_recip
                 signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(stages, "Trainer", Pressed)
-    with pytest.raises(Interrupted, match=r"stopped after step 5.*\n    mend      go on with the same command, or: gen run"):
+    with pytest.raises(Interrupted, match=r"stopped after step 5.*\n    mend      go on with the same"):
         genaudio.run(tiny_recipe, tmp_path / "run", quiet=True)
     monkeypatch.undo()
     assert (tmp_path / "run/checkpoints/step-00000005").is_dir()
