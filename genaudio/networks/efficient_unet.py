@@ -24,12 +24,14 @@ from genaudio.networks.layers.convolution import (
     convolution,
 )
 from genaudio.networks.layers.embedding import NoiseEmbedding
+from genaudio.networks.layers.positions import Positions
 from genaudio.networks.layers.residual import ResidualBlock
 
 _SOURCE = "EDMSound's public code"
 
 # What a preset sets beyond the defaults, which are `edmsound`. The lean ones spend little where the plane is large: no
 # convolution at full resolution, few blocks, one kernel; layer normalisation is one pass where group takes several.
+# Offsets for rows and columns cost nothing and say what a small network would spend its layers on: where it is.
 _LEAN: dict[str, Any] = {
     "patch_size": 2,
     "downsample_first": False,
@@ -38,6 +40,7 @@ _LEAN: dict[str, Any] = {
     "blocks": 0,
     "multipliers": (1, 1, 2, 2),
     "norm": "layer",
+    "positions": True,
 }
 PRESETS: dict[str, dict[str, Any]] = {
     "edmsound": {},
@@ -91,6 +94,9 @@ class EfficientUNet(Network):
     )
     patch_size: int = parameter(
         1, ge=1, le=8, description="Fold patches of this size into features before the network, and back after it"
+    )
+    positions: bool = parameter(
+        False, description="Add a learned offset for each row and each column, so that a frequency knows its place"
     )
     embedding_size: int = parameter(512, ge=4, description="Size of the embedding of noise level and condition")
     dropout: float = parameter(0.0, ge=0, lt=1, description="Dropout inside residual blocks")
@@ -231,6 +237,9 @@ class _EfficientUNet(nn.Module):
         self.condition_embedding = None if condition_size is None else nn.Linear(condition_size, config.embedding_size)
         self.first = MultiKernel(features, channels, config.first_kernels)
 
+        rows, columns = shape[1] // self.patch_size, shape[2] // self.patch_size
+        self.positions = Positions(channels, rows, columns) if config.positions else nn.Identity()
+
         # Level k works at 1 / 2^(k + 1) of the resolution if it is halved before the blocks, else at 1 / 2^k.
         incoming = (channels, *widths[:-1])
         halved = [config.downsample_first or level > 0 for level in range(len(widths))]
@@ -262,7 +271,7 @@ class _EfficientUNet(nn.Module):
             embedding = embedding + self.condition_embedding(condition.to(embedding.dtype))
         if self.patch_size > 1:
             x = nn.functional.pixel_unshuffle(x, self.patch_size)
-        first = x = self.first(x.contiguous(memory_format=torch.channels_last))
+        first = x = self.positions(self.first(x.contiguous(memory_format=torch.channels_last)))
 
         levels = []
         for down in self.down:
