@@ -39,12 +39,16 @@ preconditioner: edm
 noise: log_normal
 schedule: karras
 solver: exponential_integrator
-guidance: null       # or {{type: cfg, scale: 2.0}}
+guidance:            # null: none
+  type: cfg
+  scale: 2.0
 
 training:
   steps: 2000
-  batch_size: 16
-  learning_rate: 2.0e-4
+  batch_size: 8
+  learning_rate: 2.0e-3
+  decay: cosine
+  ema_decay: 0.995
 
 sampling:
   clips_per_class: 4

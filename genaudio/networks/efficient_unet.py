@@ -41,6 +41,7 @@ _LEAN: dict[str, Any] = {
     "multipliers": (1, 1, 2, 2),
     "norm": "layer",
     "positions": True,
+    "embedding_layers": 2,
 }
 PRESETS: dict[str, dict[str, Any]] = {
     "edmsound": {},
@@ -99,6 +100,7 @@ class EfficientUNet(Network):
         False, description="Add a learned offset for each row and each column, so that a frequency knows its place"
     )
     embedding_size: int = parameter(512, ge=4, description="Size of the embedding of noise level and condition")
+    embedding_layers: int = parameter(3, ge=2, description="Linear layers that the noise level passes")
     dropout: float = parameter(0.0, ge=0, lt=1, description="Dropout inside residual blocks")
 
     @model_validator(mode="before")
@@ -233,7 +235,7 @@ class _EfficientUNet(nn.Module):
         def level_attention(level: int) -> nn.Module:
             return attention(widths[level]) if level in config.attention_levels else nn.Identity()
 
-        self.noise_embedding = NoiseEmbedding(channels, config.embedding_size)
+        self.noise_embedding = NoiseEmbedding(channels, config.embedding_size, config.embedding_layers)
         self.condition_embedding = None if condition_size is None else nn.Linear(condition_size, config.embedding_size)
         self.first = MultiKernel(features, channels, config.first_kernels)
 

@@ -53,7 +53,10 @@ class ComplexSTFT(Representation):
         0.5, gt=0, le=1, description="Power to which magnitudes are compressed", source="EDMSound's public code, 2023"
     )
     scale: float = parameter(
-        0.3, gt=0, description="Factor after the compression", source="EDMSound's public code, 2023"
+        4.0,
+        gt=0,
+        description="Factor after the compression; 4 brings sounds that peak near full scale to a standard deviation near "
+        "the 0.5 that the default noise levels are made for",
     )
     time_multiple: int = parameter(
         16, ge=1, description="The number of frames is brought to a multiple of this by trailing silence", unit="frames"

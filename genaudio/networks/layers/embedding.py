@@ -16,15 +16,16 @@ _LOWEST, _HIGHEST = 1 / 2048, 8.0
 
 
 class NoiseEmbedding(nn.Module):
-    """Sine and cosine of the noise level at geometrically spaced frequencies, then two linear layers.
+    """Sine and cosine of the noise level at geometrically spaced frequencies, then `layers` linear layers with SiLU.
 
     The angles are computed in float32 (float64 for a float64 network) whatever the surrounding precision.
     """
 
-    def __init__(self, features: int, size: int) -> None:
+    def __init__(self, features: int, size: int, layers: int = 2) -> None:
         super().__init__()
         self.num_frequencies = features // 2
         self.hidden = nn.Linear(2 * self.num_frequencies, size)
+        self.deeper = nn.ModuleList(nn.Linear(size, size) for _ in range(layers - 2))
         self.out = nn.Linear(size, size)
 
     def forward(self, noise_level: Tensor) -> Tensor:
@@ -34,5 +35,8 @@ class NoiseEmbedding(nn.Module):
         frequencies = _LOWEST * (_HIGHEST / _LOWEST) ** steps
         angles = 2 * math.pi * noise_level.to(dtype)[:, None] * frequencies
         features = torch.cat([angles.cos(), angles.sin()], dim=1).to(self.hidden.weight.dtype)
-        embedding: Tensor = self.out(nn.functional.silu(self.hidden(features)))
+        hidden = nn.functional.silu(self.hidden(features))
+        for layer in self.deeper:
+            hidden = nn.functional.silu(layer(hidden))
+        embedding: Tensor = self.out(hidden)
         return embedding
