@@ -44,6 +44,8 @@ def describe(
         return
     typer.echo(f"{kind} {name}  ({entry.target}, {f'{entry.distribution} {entry.version}'.rstrip()})")
     typer.echo(textwrap.indent(text, "  "))
+    if isinstance(source := getattr(cls, "source", None), str):
+        typer.echo(textwrap.indent(textwrap.fill(f"Data: {source}.", 108), "  "))
     if not cards:
         typer.echo("\n  It has no parameters.")
     for card in cards:
