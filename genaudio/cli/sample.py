@@ -44,7 +44,7 @@ def sample(
     labels: tuple[str | None, ...] = tuple(label or (trained.classes if trained.conditional else (None,)))
     for name in labels:
         trained.label_number(name)
-    plan = trained.plan(**sampler_overrides(trained, set_ or ()), nfe=nfe, num_steps=num_steps)
+    plan = trained.plan_of(sampler_overrides(trained, set_ or ()), nfe, num_steps)
     request = SampleRequest(
         labels=labels,
         clips_per_label=count,

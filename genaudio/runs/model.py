@@ -81,29 +81,23 @@ class Model:
     ) -> SamplingPlan:
         """How to sample: the recipe's components, or others by instance, name or `{"type": …}` mapping."""
         given = {"solver": solver, "schedule": schedule, "guidance": guidance}
-        chosen = {kind: self._component(kind, value) for kind, value in given.items()}
+        return self.plan_of({kind: self._component(kind, value) for kind, value in given.items()}, nfe, num_steps)
+
+    def plan_of(
+        self, sampler: Mapping[str, Component | None], nfe: int | None = None, num_steps: int | None = None
+    ) -> SamplingPlan:
+        """How to sample with exactly these components (None: no guidance), and the recipe's budget if none is given."""
         if nfe is None and num_steps is None:
             nfe, num_steps = self.card["budget"].get("nfe"), self.card["budget"].get("num_steps")
         return SamplingPlan.of(
-            cast(Solver, chosen["solver"]),
-            cast(Schedule, chosen["schedule"]),
-            cast("Guidance | None", chosen["guidance"]),
+            cast(Solver, sampler["solver"]),
+            cast(Schedule, sampler["schedule"]),
+            cast("Guidance | None", sampler["guidance"]),
             nfe=nfe,
             num_steps=num_steps,
         )
 
-    def generate(self, count: int, label: str | None = None, seed: int = 0, **sampling: Any) -> tuple[Tensor, int]:
-        """`count` clips `(count, channels, time)` and their sample rate in Hz.
-
-        `label` is one of `classes`; without one, a conditional model is sampled without condition. Equal arguments give
-        equal bytes on one machine, and item i does not depend on `count`. `sampling` takes `solver`, `schedule`,
-        `guidance`, `nfe` or `num_steps`, `first_index` (the number of the first item), `batch_size`, and `on_step`
-        (called with the number of clips done).
-        """
-        batches = list(self.stream(count, label, seed, **sampling))
-        return torch.cat(batches), self.sample_rate
-
-    def stream(
+    def generate(
         self,
         count: int,
         label: str | None = None,
@@ -112,19 +106,39 @@ class Model:
         first_index: int = 0,
         batch_size: int = 16,
         on_step: Callable[[float], None] | None = None,
-        **plan: Any,
-    ) -> Iterator[Tensor]:
-        """The same clips in batches `(<= batch_size, channels, time)`, as they are done."""
+        **sampler: Any,
+    ) -> tuple[Tensor, int]:
+        """`count` clips `(count, channels, time)` and their sample rate in Hz.
+
+        `label` is one of `classes`; without one, a conditional model is sampled without condition. Equal arguments give
+        equal bytes on one machine, and item i, counted from `first_index`, does not depend on `count` or `batch_size`.
+        `sampler` takes what `plan` takes: `solver`, `schedule`, `guidance`, `nfe` or `num_steps`. `on_step` is called
+        with the number of clips done, in fractions.
+        """
         if count < 1:
             raise RunError(f"count is {count}", expected="at least 1")
+        indices, labels = range(first_index, first_index + count), [label] * count
+        plan = self.plan(**sampler)
+        batches = list(self.stream(plan, indices, labels, seed, batch_size=batch_size, on_step=on_step))
+        return torch.cat(batches), self.sample_rate
+
+    def stream(
+        self,
+        plan: SamplingPlan,
+        indices: Sequence[int],
+        labels: Sequence[str | None],
+        seed: int = 0,
+        *,
+        batch_size: int = 16,
+        on_step: Callable[[float], None] | None = None,
+    ) -> Iterator[Tensor]:
+        """The clips of items `indices`, with a label each, in batches `(<= batch_size, channels, time)`."""
         if batch_size < 1:
             raise RunError(f"batch_size is {batch_size}", expected="at least 1")
-        number = self.label_number(label)
-        labels = [number] * count if number is not None else None
-        indices = range(first_index, first_index + count)
-        yield from _regroup(
-            self.generator().generate(self.plan(**plan), seed, indices, labels, on_step=on_step), batch_size
-        )
+        numbers = [self.label_number(label) for label in labels]
+        known = [number for number in numbers if number is not None]
+        tiles = self.generator().generate(plan, seed, indices, known or None, on_step=on_step)
+        yield from _regroup(tiles, batch_size)
 
     def label_number(self, label: str | None) -> int | None:
         """The number of a class: None for an unconditional model, -1 for "any" of a conditional one."""
@@ -258,7 +272,7 @@ def pack(components: Mapping[str, Component | None]) -> dict[str, Component | No
     return {kind: components[kind] for kind in KINDS}
 
 
-def sampler_overrides(model: Model, texts: Sequence[str]) -> dict[str, Any]:
+def sampler_overrides(model: Model, texts: Sequence[str]) -> dict[str, Component | None]:
     """`solver=heun`, `guidance.scale=3` and the like, applied to what the model would sample with.
 
     Raises `GenaudioError` for anything that is not of the solver, the schedule or the guidance.
@@ -275,7 +289,6 @@ def sampler_overrides(model: Model, texts: Sequence[str]) -> dict[str, Any]:
                 mend=suggestion(kind, SAMPLER_KINDS),
             )
     return {
-        kind: genaudio.create(kind, **({"type": block} if isinstance(block, str) else block))
+        kind: None if block is None else genaudio.create(kind, **({"type": block} if isinstance(block, str) else block))
         for kind, block in changed.data.items()
-        if block is not None
     }

@@ -49,6 +49,11 @@ class SampleRequest:
         """Clips in all."""
         return len(self.labels) * self.clips_per_label
 
+    def items(self) -> list[tuple[int, str | None]]:
+        """Index and label of every clip: each has its own index, also across labels."""
+        labels = [label for label in self.labels for _ in range(self.clips_per_label)]
+        return list(enumerate(labels, self.first_index))
+
 
 def write_samples(model: Model, request: SampleRequest, folder: Path, progress: Progress) -> dict[str, Any]:
     """Generate what is asked for into `folder` and return the manifest, which is there as `manifest.json` too.
@@ -63,10 +68,7 @@ def write_samples(model: Model, request: SampleRequest, folder: Path, progress: 
     done = _done_before(partial)
     progress.start("sample", request.count, len(done), unit="clips")
     began = time.perf_counter()
-    for number, label in enumerate(request.labels):
-        first = request.first_index + number * request.clips_per_label
-        indices = [i for i in range(first, first + request.clips_per_label) if i not in done]
-        _write_label(model, request, label, indices, partial, progress, done)
+    _write_missing(model, request, partial, progress, done)
     clips = [done[index] for index in sorted(done)]
     manifest["seconds"] = round(time.perf_counter() - began, 3)
     manifest["silent_clips"] = sum(clip["rms_dbfs"] < SILENT_DBFS for clip in clips)
@@ -82,40 +84,30 @@ def write_samples(model: Model, request: SampleRequest, folder: Path, progress: 
     return manifest
 
 
-def _write_label(
-    model: Model,
-    request: SampleRequest,
-    label: str | None,
-    indices: list[int],
-    folder: Path,
-    progress: Progress,
-    done: dict[int, dict[str, Any]],
+def _write_missing(
+    model: Model, request: SampleRequest, folder: Path, progress: Progress, done: dict[int, dict[str, Any]]
 ) -> None:
-    if not indices:
+    missing = [(index, label) for index, label in request.items() if index not in done]
+    if not missing:
         return
-    plan = request.plan
     before = len(done)
     batches = model.stream(
-        len(indices),
-        label,
+        request.plan,
+        [index for index, _ in missing],
+        [label for _, label in missing],
         request.seed,
-        first_index=indices[0],
         batch_size=request.batch_size,
-        on_step=lambda clips: progress.update(before + clips, label=label or ""),
-        solver=plan.solver,
-        schedule=plan.schedule,
-        guidance=plan.guidance,
-        num_steps=plan.num_steps,
+        on_step=lambda clips: progress.update(
+            before + clips, label=missing[min(int(clips), len(missing) - 1)][1] or ""
+        ),
     )
-    waiting = iter(indices)
-    for batch in batches:
-        for waveform in batch:
-            index = next(waiting)
-            name = f"{file_name(label)}/{index:04d}.{request.format}"
-            facts = {"file": name, "label": label, "index": index, "seed": derive_seed(request.seed, "item", index)}
-            done[index] = facts | _write_clip(folder / name, waveform, model.sample_rate, request)
-            with (folder / _DONE).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(done[index]) + "\n")
+    waveforms = (waveform for batch in batches for waveform in batch)
+    for (index, label), waveform in zip(missing, waveforms, strict=True):
+        name = f"{file_name(label)}/{index:04d}.{request.format}"
+        facts = {"file": name, "label": label, "index": index, "seed": derive_seed(request.seed, "item", index)}
+        done[index] = facts | _write_clip(folder / name, waveform, model.sample_rate, request)
+        with (folder / _DONE).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(done[index]) + "\n")
 
 
 def _write_clip(path: Path, waveform: Tensor, sample_rate: int, request: SampleRequest) -> dict[str, Any]:

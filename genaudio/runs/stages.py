@@ -15,6 +15,7 @@ from genaudio.reports.data import ReportData, Sound
 from genaudio.reports.page import write_report
 from genaudio.runs.model import AudioFormat, Model, load, pack
 from genaudio.runs.samples import SampleRequest, write_samples
+from genaudio.runs.sampling import SamplingPlan
 from genaudio.training.device import resolve_device
 from genaudio.training.log import read_metrics
 from genaudio.training.model import build_model
@@ -92,12 +93,8 @@ def sample(context: RunContext) -> dict[str, object]:
     recipe, files = context.recipe, context.directory
     model = load(files.path, recipe.device)
     settings = recipe.sampling
-    plan = model.plan(
-        solver=recipe.solver,
-        schedule=recipe.schedule,
-        guidance=recipe.guidance,
-        nfe=settings.nfe,
-        num_steps=settings.num_steps,
+    plan = SamplingPlan.of(
+        recipe.solver, recipe.schedule, recipe.guidance, nfe=settings.nfe, num_steps=settings.num_steps
     )
     labels: tuple[str | None, ...] = (settings.labels or model.classes) if model.conditional else (None,)
     for label in labels:

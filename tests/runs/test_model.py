@@ -109,6 +109,7 @@ def test_sampler_overrides(model):
     chosen = sampler_overrides(model, ["solver=heun", "guidance=cfg", "guidance.scale=3.0"])
     assert type(chosen["solver"]).__name__ == "Heun"
     assert chosen["guidance"].scale == 3.0
+    assert sampler_overrides(model, ["guidance=null"])["guidance"] is None
     with pytest.raises(GenaudioError, match=r"--set network"):
         sampler_overrides(model, ["network.channels=3"])
 
@@ -135,7 +136,9 @@ def test_files_hold_what_was_generated(model, tmp_path, file_format, bits, subty
 
 def test_a_clip_above_full_scale_is_turned_down_not_clipped(model, tmp_path, monkeypatch):
     loud = torch.sin(torch.linspace(0, 50, 1000))[None, None] * 3
-    monkeypatch.setattr(type(model), "stream", lambda self, count, *a, **k: iter([loud.expand(count, 1, 1000)]))
+    monkeypatch.setattr(
+        type(model), "stream", lambda self, plan, items, *a, **k: iter([loud.expand(len(items), 1, 1000)])
+    )
     manifest = write_samples(model, request(model), tmp_path / "out", Progress())
     clip = manifest["clips"][0]
     data, _ = soundfile.read(tmp_path / "out" / clip["file"])
@@ -146,7 +149,7 @@ def test_a_clip_above_full_scale_is_turned_down_not_clipped(model, tmp_path, mon
 
 def test_a_clip_that_is_not_finite_is_an_error(model, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        type(model), "stream", lambda self, count, *a, **k: iter([torch.full((count, 1, 9), torch.nan)])
+        type(model), "stream", lambda self, plan, items, *a, **k: iter([torch.full((len(items), 1, 9), torch.nan)])
     )
     with pytest.raises(RunError, match=r"0000\.wav is not finite"):
         write_samples(model, request(model), tmp_path / "out", Progress())

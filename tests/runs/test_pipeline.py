@@ -158,6 +158,15 @@ def test_force_does_again_what_a_change_affects_and_deletes_nothing(finished, ti
     assert [path.read_bytes() for path in kept] == [old]
 
 
+def test_the_recipe_of_now_decides_how_to_sample(finished, tiny_recipe, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    guided = genaudio.load_recipe(tiny_recipe, ["guidance={type: cfg, scale: 3.0}"])
+    genaudio.run(guided, run, force=True, until="sample", quiet=True)
+    assert json.loads((run / "samples/manifest.json").read_text())["guidance"] == {"type": "cfg", "scale": 3.0}
+    genaudio.run(tiny_recipe, run, force=True, until="sample", quiet=True)
+    assert json.loads((run / "samples/manifest.json").read_text())["guidance"] is None
+
+
 def test_more_steps_with_force_continue_the_training(finished, tiny_recipe, tmp_path):
     longer = genaudio.load_recipe(tiny_recipe, ["training.steps=13"])
     run = shutil.copytree(finished, tmp_path / "run")
