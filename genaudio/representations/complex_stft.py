@@ -55,8 +55,8 @@ class ComplexSTFT(Representation):
     scale: float = parameter(
         4.0,
         gt=0,
-        description="Factor after the compression; 4 brings sounds that peak near full scale to a standard deviation near "
-        "the 0.5 that the default noise levels are made for",
+        description="Factor after the compression; 4 brings sounds that peak near full scale to a standard deviation "
+        "near the 0.5 that the default noise levels are made for",
     )
     time_multiple: int = parameter(
         16, ge=1, description="The number of frames is brought to a multiple of this by trailing silence", unit="frames"

@@ -13,6 +13,7 @@ _FIRST_STAGE = {
     "guidance": "sample",
     "sampling": "sample",
     "report": "report",
+    "name": "report",
 }
 # Training goes on from its checkpoints through a change of these: they move no weight of a step.
 _HARMLESS = (

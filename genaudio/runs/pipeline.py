@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genaudio.core.errors import Interrupted, RunError
-from genaudio.core.files import write_text
+from genaudio.core.files import write_json, write_text
 from genaudio.core.progress import Progress
 from genaudio.core.recipe import Recipe, load_recipe
 from genaudio.core.registry import suggestion
@@ -92,6 +92,10 @@ def _selected(only: Sequence[str] | None, until: str | None) -> tuple[str, ...]:
     return STAGES[: STAGES.index(until) + 1] if until else STAGES
 
 
+def _first(stages: Sequence[str]) -> int:
+    return min(STAGES.index(stage) for stage in stages)
+
+
 def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> None:
     """See that the directory holds this recipe, putting aside what `force` does again."""
     files, recipe = context.directory, context.recipe
@@ -106,7 +110,8 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
                 mend="use another directory (--out), or --force, which does again what the change affects and moves "
                 f"earlier results to {files.path / 'previous'}",
             )
-        again = affected_stages(changes, recipe.training.decay == "constant") if changes else tuple(stages)
+        # What was made from something that is done again is stale, so it goes too.
+        again = affected_stages(changes, recipe.training.decay == "constant") if changes else STAGES[_first(stages) :]
     else:
         changes, again = {}, ()
     if force:
@@ -117,6 +122,7 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
         if continues_training(changes) and "train" not in again:
             files.put_aside("train", files.model)
     write_text(files.recipe, text)
+    write_json(files.record, files.read())
 
 
 def _outputs(files: RunDirectory, stage: str) -> tuple[Path, ...]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import genaudio
+from genaudio.core.errors import RunError
+from genaudio.core.registry import suggestion
 from genaudio.plugins.manager import notify, registry
 from genaudio.reports.data import ReportData, Sound
 from genaudio.reports.page import write_report
@@ -23,6 +25,7 @@ from genaudio.training.statistics import measure_sigma_data
 from genaudio.training.trainer import Trainer, TrainingJob
 
 if TYPE_CHECKING:
+    from genaudio.core.recipe import Recipe
     from genaudio.datasets.base import Clip, Clips
     from genaudio.runs.pipeline import RunContext
 
@@ -32,11 +35,13 @@ def train(context: RunContext) -> dict[str, object]:
     recipe, files = context.recipe, context.directory
     device = resolve_device(recipe.device)
     clips = context.clips("train")
+    conditioner = recipe.conditioner if clips.classes else None
+    _sampling_plan(recipe)
+    _sampling_labels(recipe, clips.classes if conditioner else ())
     sigma_data = recipe.preconditioner.sigma_data
     if sigma_data == "auto":
         sigma_data = measure_sigma_data(clips, recipe.representation, recipe.seed)
     preconditioner = recipe.preconditioner.fitted(sigma_data)
-    conditioner = recipe.conditioner if clips.classes else None
     shape = recipe.representation.shape(clips.length, clips.channels)
     model = build_model(recipe.network, conditioner, shape, len(clips.classes), recipe.seed)
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -88,19 +93,40 @@ def train(context: RunContext) -> dict[str, object]:
     }
 
 
+def _sampling_plan(recipe: Recipe) -> SamplingPlan:
+    budget = recipe.sampling
+    return SamplingPlan.of(recipe.solver, recipe.schedule, recipe.guidance, nfe=budget.nfe, num_steps=budget.num_steps)
+
+
+def _sampling_labels(recipe: Recipe, classes: tuple[str, ...]) -> tuple[str | None, ...]:
+    """The labels to sample; asked for before training too, since hours of it should not end in a misspelt label."""
+    wanted = recipe.sampling.labels
+    if not classes:
+        if wanted:
+            raise RunError(
+                f"sampling.labels is {', '.join(wanted)}",
+                expected="no labels, as the model is trained without classes",
+                mend="remove sampling.labels, or give the recipe a conditioner and a dataset with classes",
+            )
+        return (None,)
+    for label in wanted or ():
+        if label not in classes:
+            raise RunError(
+                f"sampling.labels has {label!r}",
+                expected=f"some of {', '.join(classes)}",
+                mend=suggestion(label, classes),
+            )
+    return wanted or classes
+
+
 def sample(context: RunContext) -> dict[str, object]:
     """Generate clips of every label with the sampler that the recipe names now."""
     recipe, files = context.recipe, context.directory
     model = load(files.path, recipe.device)
     settings = recipe.sampling
-    plan = SamplingPlan.of(
-        recipe.solver, recipe.schedule, recipe.guidance, nfe=settings.nfe, num_steps=settings.num_steps
-    )
-    labels: tuple[str | None, ...] = (settings.labels or model.classes) if model.conditional else (None,)
-    for label in labels:
-        model.label_number(label)  # an unknown one is an error before anything is generated
+    plan = _sampling_plan(recipe)
     request = SampleRequest(
-        labels=labels,
+        labels=_sampling_labels(recipe, model.classes if model.conditional else ()),
         clips_per_label=settings.clips_per_class,
         plan=plan,
         seed=recipe.seed if settings.seed is None else settings.seed,

@@ -44,7 +44,7 @@ def test_takes_can_be_chosen_but_not_twice(root: Path) -> None:
 
 
 def test_a_missing_or_foreign_folder_says_where_to_get_the_data(tmp_path: Path, cache: Path) -> None:
-    with pytest.raises(DataError, match=r"(?s)no folder .*github\.com/Jakobovski/free-spoken-digit-dataset.*dataset\.root"):
+    with pytest.raises(DataError, match=r"(?s)no folder .*Jakobovski/free-spoken-digit-dataset.*dataset\.root"):
         FSDD(root=str(tmp_path / "nowhere")).open("train", cache=cache)
     with pytest.raises(DataError, match=r"(?s)no digits in .*Jakobovski"):
         FSDD(root=str(tmp_path)).open("train", cache=cache)

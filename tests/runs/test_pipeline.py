@@ -185,6 +185,21 @@ def test_a_changed_training_with_force_starts_over(finished, tiny_recipe, tmp_pa
     assert steps_logged(run) == steps_logged(straight)
 
 
+def test_a_label_that_is_no_class_is_refused_before_training(tiny_recipe, tmp_path):
+    recipe = genaudio.load_recipe(tiny_recipe, ["sampling.labels=[rian]"])
+    with pytest.raises(RunError, match=r"sampling\.labels has 'rian'\n.*metal, rain\n.*did you mean 'rain'"):
+        genaudio.run(recipe, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run/checkpoints").exists()
+
+
+def test_what_was_made_from_a_stage_that_is_done_again_goes_with_it(finished, tiny_recipe, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    genaudio.run(tiny_recipe, run, only=["train"], force=True, quiet=True)
+    assert not (run / "samples").exists()
+    assert not (run / "report.html").exists()
+    assert (run / "previous/002/samples/manifest.json").exists()
+
+
 def test_only_and_until(tiny_recipe, tmp_path):
     with pytest.raises(RunError, match=r"stage sample cannot start: train is not finished.*\n.*\n.*--until sample"):
         genaudio.run(tiny_recipe, tmp_path / "run", only=["sample"], quiet=True)
