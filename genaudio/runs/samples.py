@@ -23,12 +23,13 @@ from genaudio.core.errors import RunError
 from genaudio.core.files import atomic_file, write_json, write_text
 from genaudio.core.progress import Progress
 from genaudio.core.seeds import derive_seed
+from genaudio.reports.audio import SILENT_DBFS, level
 from genaudio.runs.model import Model, describe
 from genaudio.runs.sampling import SamplingPlan
 
 FORMAT = 1
 _REQUEST, _DONE = "request.json", "clips.jsonl"  # in the working folder only
-SILENT_DBFS = -60.0  # RMS below which a clip is counted as silent
+FLOOR_DBFS = -120.0  # what silence is written as: JSON has no infinity
 
 
 @dataclass(frozen=True)
@@ -128,12 +129,11 @@ def _write_clip(path: Path, waveform: Tensor, sample_rate: int, request: SampleR
 
 
 def levels(waveform: Tensor) -> dict[str, float]:
-    """Peak and RMS level of a waveform `(channels, time)` in dBFS (a full-scale square wave is 0), at least -120."""
-    peak = float(waveform.abs().max())
-    rms = float(waveform.double().square().mean().sqrt())
+    """Peak and RMS level of a waveform `(channels, time)` in dBFS, at least -120, rounded to 0.01 dB."""
+    measured = level(waveform.numpy())
     return {
-        "peak_dbfs": round(20 * math.log10(max(peak, 1e-6)), 2),
-        "rms_dbfs": round(20 * math.log10(max(rms, 1e-6)), 2),
+        "peak_dbfs": round(max(measured.peak_dbfs, FLOOR_DBFS), 2),
+        "rms_dbfs": round(max(measured.rms_dbfs, FLOOR_DBFS), 2),
     }
 
 
