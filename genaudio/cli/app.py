@@ -82,6 +82,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except GenaudioError as error:
         _explain(str(error), options)
         sys.exit(error.exit_code)
+    except SystemExit as end:
+        if end.code == 130:  # what typer makes of Ctrl-C
+            typer.echo("interrupted", err=True)
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _explain(f"{where}{error.strerror or error}", options)
+        sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)

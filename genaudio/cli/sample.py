@@ -15,7 +15,7 @@ def sample(
         list[str] | None, typer.Option("--label", help="Class to generate; repeatable. Default: every class.")
     ] = None,
     count: Annotated[int, typer.Option("--count", min=1, help="Clips for each label.")] = 8,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed; equal seeds give equal clips.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Seed; equal seeds give equal clips.")] = 0,
     nfe: Annotated[int | None, typer.Option("--nfe", min=1, help="Budget in evaluations of the network.")] = None,
     num_steps: Annotated[int | None, typer.Option("--num-steps", min=1, help="Budget in solver steps.")] = None,
     set_: Annotated[
@@ -41,7 +41,9 @@ def sample(
         raise GenaudioError(f"--bit-depth {bit_depth}", expected="16 or 24")
     keep_freed_memory()
     trained = load(model, device)
-    labels: tuple[str | None, ...] = tuple(label or (trained.classes if trained.conditional else (None,)))
+    labels: tuple[str | None, ...] = tuple(
+        dict.fromkeys(label) if label else (trained.classes if trained.conditional else (None,))
+    )
     for name in labels:
         trained.label_number(name)
     plan = trained.plan_of(sampler_overrides(trained, set_ or ()), nfe, num_steps)

@@ -21,6 +21,8 @@ def create(kind: str, type: str, **parameters: Any) -> Component:  # noqa: A002 
     """
     from genaudio.plugins.manager import registry  # late: `core` stands below `plugins`
 
+    if not isinstance(type, str):
+        raise GenaudioError(f"{kind} type {type!r}", expected=f"a name: {', '.join(registry().names(kind))}")
     cls = registry().load(kind, type)
     try:
         return cls.model_validate(parameters)

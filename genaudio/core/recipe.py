@@ -215,7 +215,7 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
 
     Notices (what an override dropped) go to the log; `open_recipe` returns them.
     """
-    loaded = open_recipe(path, overrides)
+    loaded = open_recipe(path, [overrides] if isinstance(overrides, str) else overrides)
     for notice in loaded.notices:
         _log.warning(notice)
     return loaded.recipe

@@ -97,7 +97,8 @@ class FileDataset(Dataset):
         """The clips of a split. Decoded audio is kept below `cache`, or the folder that `default_cache` names."""
         folder = self.folder
         if not folder.is_dir():
-            raise self.missing(f"no folder {self.root!r}" + (f" (that is, {folder.absolute()})"))
+            what = f"{self.root!r} is a file" if folder.is_file() else f"no folder {self.root!r}"
+            raise self.missing(what if Path(self.root).is_absolute() else f"{what} (that is, {folder.absolute()})")
         listing = self.listing(folder)
         items = [item for item in listing.items if item.split == split]
         if not items:
@@ -193,4 +194,4 @@ def _too_many(source: FileDataset, rejected: Sequence[Rejected], count: int) -> 
 
 
 def _decibels(peak: float) -> str:
-    return f"{20 * math.log10(peak):.1f} dBFS" if peak > 0 else "-inf dBFS"
+    return f"{20 * math.log10(peak):.1f} dBFS" if peak > 0 else "no sound at all"

@@ -99,4 +99,4 @@ class Folder(FileDataset):
 
     def split_hint(self) -> str:
         """Few groups and small shares can leave a split empty."""
-        return "raise `validation_share` or `test_share`, or add files"
+        return "add files, or change `validation_share` and `test_share` (lower them if it is training clips that lack)"

@@ -13,6 +13,7 @@ previous/        what an overridden stage had produced, never deleted by the pro
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,13 +74,14 @@ class RunDirectory:
             record = json.loads(self.record.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RunError(f"{self.record} is not JSON: {error}", mend="restore it, or use another --out") from error
-        if not isinstance(record, dict) or record.get("format") != FORMAT:
+        if not isinstance(record, dict) or record.get("format") != FORMAT or not isinstance(record.get("stages"), dict):
             raise RunError(f"{self.record} has an unknown format", expected=f"format {FORMAT}")
         return record
 
     def finished(self, stage: str) -> bool:
-        """Whether a stage has ended well."""
-        return stage in self.read()["stages"]
+        """Whether a stage has ended well and what it made is still there."""
+        made = {"train": self.model / "model.json", "sample": self.samples / "manifest.json", "report": self.report}
+        return stage in self.read()["stages"] and made[stage].exists()
 
     def finish(self, stage: str, seconds: float, **facts: Any) -> None:
         """Record that a stage has ended well; `seconds` adds to what an interrupted try has taken."""
@@ -97,15 +99,19 @@ class RunDirectory:
 
     def put_aside(self, stage: str, *paths: Path) -> None:
         """Move what a stage has produced into `previous/` and forget that the stage is done."""
+        record = (
+            self.read()
+        )  # first: a kill in between leaves a stage that is done again, not one that is done and gone
+        record["stages"].pop(stage, None)
+        record.get("interrupted", {}).pop(stage, None)
+        write_json(self.record, record)
         existing = [path for path in paths if path.exists()]
         if existing:
             target = self._new_folder(self.path / "previous")
             for path in existing:
                 path.rename(target / path.name)
-        record = self.read()
-        record["stages"].pop(stage, None)
-        record.get("interrupted", {}).pop(stage, None)
-        write_json(self.record, record)
+            if self.recipe.exists():
+                shutil.copy(self.recipe, target / self.recipe.name)
 
     @staticmethod
     def _new_folder(root: Path) -> Path:

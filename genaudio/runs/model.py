@@ -23,12 +23,12 @@ from genaudio.core.component import Component
 from genaudio.core.errors import RunError
 from genaudio.core.files import atomic_folder, sha256, write_json
 from genaudio.core.overrides import apply_overrides
-from genaudio.core.registry import suggestion
+from genaudio.core.registry import kind_base, suggestion
 from genaudio.networks.base import Network
 from genaudio.networks.conditioners.base import DROPPED, Conditioner
 from genaudio.preconditioners.base import Preconditioner
 from genaudio.representations.base import Representation
-from genaudio.runs.sampling import Generator, SamplingPlan
+from genaudio.runs.sampling import TILE, Generator, SamplingPlan, check_whole
 from genaudio.samplers.base import Solver
 from genaudio.samplers.guidance.base import Guidance
 from genaudio.samplers.schedules.base import Schedule
@@ -64,6 +64,11 @@ class Model:
     def sample_rate(self) -> int:
         """Rate of the generated clips in Hz."""
         return self.audio.sample_rate
+
+    @property
+    def tile(self) -> int:
+        """Clips that one call of the network sees on this device."""
+        return TILE.get(self.device.type, 1)
 
     @property
     def conditional(self) -> bool:
@@ -115,8 +120,7 @@ class Model:
         `sampler` takes what `plan` takes: `solver`, `schedule`, `guidance`, `nfe` or `num_steps`. `on_step` is called
         with the number of clips done, in fractions.
         """
-        if count < 1:
-            raise RunError(f"count is {count}", expected="at least 1")
+        check_whole(count=(count, 1), seed=(seed, 0), first_index=(first_index, 0), batch_size=(batch_size, 1))
         indices, labels = range(first_index, first_index + count), [label] * count
         plan = self.plan(**sampler)
         batches = list(self.stream(plan, indices, labels, seed, batch_size=batch_size, on_step=on_step))
@@ -133,8 +137,11 @@ class Model:
         on_step: Callable[[float], None] | None = None,
     ) -> Iterator[Tensor]:
         """The clips of items `indices`, with a label each, in batches `(<= batch_size, channels, time)`."""
-        if batch_size < 1:
-            raise RunError(f"batch_size is {batch_size}", expected="at least 1")
+        check_whole(seed=(seed, 0), batch_size=(batch_size, 1))
+        if len(indices) != len(labels):
+            raise RunError(
+                f"{len(indices)} indices and {len(labels)} labels", expected="a label, or None, for each index"
+            )
         numbers = [self.label_number(label) for label in labels]
         known = [number for number in numbers if number is not None]
         tiles = self.generator().generate(plan, seed, indices, known or None, on_step=on_step)
@@ -156,7 +163,9 @@ class Model:
             raise RunError(f"label {label!r}", expected="no label: the model was trained without classes")
         if label not in self.classes:
             raise RunError(
-                f"label {label!r}", expected=f"one of {', '.join(self.classes)}", mend=suggestion(label, self.classes)
+                f"label {label!r}",
+                expected=f"one of {', '.join(self.classes)}",
+                mend=suggestion(str(label), self.classes),
             )
         return self.classes.index(label)
 
@@ -193,9 +202,13 @@ class Model:
     def _component(self, kind: str, value: Component | str | Mapping[str, Any] | None) -> Component | None:
         if value is None:
             return self.components[kind]
-        if isinstance(value, Component):
+        if isinstance(value, kind_base(kind)):
             return value
-        given = {"type": value} if isinstance(value, str) else dict(value)
+        given = {"type": value} if isinstance(value, str) else value
+        if not isinstance(given, Mapping) or "type" not in given:
+            raise RunError(
+                f"{kind} is {value!r}", expected=f"a {kind_base(kind).__name__}, a name, or a mapping with 'type'"
+            )
         return genaudio.create(kind, **given)
 
 
@@ -229,7 +242,8 @@ def load(path: str | Path, device: str = "auto") -> Model:
             raise RunError(
                 f"{weights_file} is missing or differs from the SHA-256 in model.json",
                 expected="the weights that the model was exported with",
-                mend="copy the model folder again, as a whole",
+                mend="copy the model folder again, as a whole; in a run directory, remove model/ and give "
+                "`gen run` again, which exports it from the last checkpoint",
             )
         components = {
             kind: genaudio.create(kind, **card["components"][kind]) if card["components"][kind] else None
@@ -251,7 +265,7 @@ def load(path: str | Path, device: str = "auto") -> Model:
     except RuntimeError as error:
         raise RunError(f"{weights_file} does not fit the network in model.json: {error}") from error
     where = resolve_device(device)
-    kept = {key: card[key] for key in ("budget", "precision", "step", "name")}
+    kept = {key: card[key] for key in ("budget", "precision", "step", "name", "sha256")}
     return Model(weights.to(where).eval(), components, classes, audio, where, kept)
 
 
@@ -288,6 +302,9 @@ def sampler_overrides(model: Model, texts: Sequence[str]) -> dict[str, Component
                 expected=f"a value of {', '.join(SAMPLER_KINDS)}: the rest of a trained model cannot change",
                 mend=suggestion(kind, SAMPLER_KINDS),
             )
+    for kind in ("solver", "schedule"):
+        if changed.data[kind] is None:
+            raise RunError(f"--set {kind}=null", expected=f"a {kind}: only guidance can be null")
     return {
         kind: None if block is None else genaudio.create(kind, **({"type": block} if isinstance(block, str) else block))
         for kind, block in changed.data.items()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from genaudio.core.errors import Interrupted, RunError
@@ -56,7 +57,7 @@ def run(
     recipe: Recipe | str | Path,
     directory: str | Path | None = None,
     *,
-    only: Sequence[str] | None = None,
+    only: Sequence[str] | str | None = None,
     until: str | None = None,
     force: bool = False,
     quiet: bool = False,
@@ -71,7 +72,7 @@ def run(
         recipe = load_recipe(recipe)
     files = RunDirectory(Path("runs") / recipe.name if directory is None else Path(directory))
     context = RunContext(recipe, files, Progress() if quiet else ConsoleProgress())
-    stages = _selected(only, until)
+    stages = _selected([only] if isinstance(only, str) else only, until)
     keep_freed_memory()
     with files.lock():
         _settle_recipe(context, stages, force)
@@ -114,6 +115,8 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
         again = affected_stages(changes, recipe.training.decay == "constant") if changes else STAGES[_first(stages) :]
     else:
         changes, again = {}, ()
+    if force or not all(files.finished(stage) for stage in stages):
+        _stages().check(context)  # before anything is written or moved: a recipe that cannot work harms no run
     if force:
         for stage in again:
             if changes and stage == "train":
@@ -128,7 +131,7 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
 def _outputs(files: RunDirectory, stage: str) -> tuple[Path, ...]:
     return {
         "train": (files.checkpoints, files.metrics, files.model, files.path / "tensorboard"),
-        "sample": (files.samples,),
+        "sample": (files.samples, files.path / ".samples.partial"),
         "report": (files.report,),
     }[stage]
 
@@ -147,7 +150,7 @@ def _do(context: RunContext, stage: str) -> None:
         )
     began = time.perf_counter()
     try:
-        facts = _work(stage)(context)
+        facts = getattr(_stages(), stage)(context)
     except (KeyboardInterrupt, Interrupted) as error:
         files.interrupt(stage, time.perf_counter() - began)
         progress.finish()
@@ -165,8 +168,8 @@ def _do(context: RunContext, stage: str) -> None:
     notify("genaudio_stage_end", stage=stage, directory=files.path)
 
 
-def _work(stage: str) -> Callable[[RunContext], dict[str, object]]:
+def _stages() -> ModuleType:
     # Imported here: `gen run --help` and a refused recipe must not wait for torch.
     from genaudio.runs import stages
 
-    return {"train": stages.train, "sample": stages.sample, "report": stages.report}[stage]
+    return stages

@@ -62,16 +62,23 @@ def write_samples(model: Model, request: SampleRequest, folder: Path, progress: 
     Each clip has its own item index, also across labels. A clip that peaks above full scale is turned down, which its
     entry says (`gain_db`); it is never clipped.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty", expected="a new or empty folder", mend="choose another with --out")
+    folder = folder.absolute()
     manifest = _manifest(model, request)
+    finished = _finished_before(folder, manifest)
+    if finished is not None:
+        return finished
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "is not empty" if folder.is_dir() else "is a file"
+        raise RunError(f"{folder} {what}", expected="a new or empty folder", mend="choose another with --out")
     partial = _partial_folder(folder, manifest)
     done = _done_before(partial)
-    progress.start("sample", request.count, len(done), unit="clips")
+    before = len(done)
+    progress.start("sample", request.count, before, unit="clips")
     began = time.perf_counter()
     _write_missing(model, request, partial, progress, done)
     clips = [done[index] for index in sorted(done)]
-    manifest["seconds"] = round(time.perf_counter() - began, 3)
+    made = len(clips) - before
+    manifest["seconds_per_clip"] = round((time.perf_counter() - began) / made, 3) if made else None
     manifest["silent_clips"] = sum(clip["rms_dbfs"] < SILENT_DBFS for clip in clips)
     manifest["attenuated_clips"] = sum(clip["gain_db"] < 0 for clip in clips)
     manifest["clips"] = clips
@@ -97,7 +104,7 @@ def _write_missing(
         [index for index, _ in missing],
         [label for _, label in missing],
         request.seed,
-        batch_size=request.batch_size,
+        batch_size=min(request.batch_size, model.tile),
         on_step=lambda clips: progress.update(
             before + clips, label=missing[min(int(clips), len(missing) - 1)][1] or ""
         ),
@@ -117,7 +124,7 @@ def _write_clip(path: Path, waveform: Tensor, sample_rate: int, request: SampleR
         raise RunError(
             f"the clip for {path.name} is not finite",
             expected="finite samples",
-            mend="the model may have diverged in training: look at the loss curve; or sample with precision float32",
+            mend="lower the guidance scale if there is one; else look at the loss curve: the model may have diverged",
         )
     full_scale = 1 - 2.0 ** (1 - request.bit_depth)
     gain = min(1.0, full_scale / peak) if peak > 0 else 1.0
@@ -147,7 +154,7 @@ def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "genaudio": genaudio.__version__,
-        "model": {"name": model.card["name"], "step": model.card["step"]},
+        "model": {key: model.card[key] for key in ("name", "step", "sha256")},
         "sample_rate": model.sample_rate,
         "seed": request.seed,
         "solver": describe("solver", plan.solver),
@@ -156,7 +163,24 @@ def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
         "num_steps": plan.num_steps,
         "evaluations": plan.evaluations,
         "device": model.device.type,
+        "request": {
+            "labels": list(request.labels),
+            "clips_per_label": request.clips_per_label,
+            "first_index": request.first_index,
+            "format": request.format,
+            "bit_depth": request.bit_depth,
+        },
     }
+
+
+def _finished_before(folder: Path, manifest: dict[str, Any]) -> dict[str, Any] | None:
+    """The manifest that stands in `folder`, if it is of these very clips."""
+    try:
+        written: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        same = all(written[key] == value for key, value in json.loads(json.dumps(manifest)).items())
+        return written if same and written["clips"] else None
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return None
 
 
 def _partial_folder(folder: Path, manifest: dict[str, Any]) -> Path:

@@ -30,6 +30,13 @@ DEFAULT_NFE = 20
 TILE = {"cpu": 1, "cuda": 16, "mps": 4}  # clips that one call of the network sees
 
 
+def check_whole(**numbers: tuple[int, int]) -> None:
+    """Raise `RunError` unless each number is an integer and at least its second value."""
+    for name, (value, least) in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise RunError(f"{name} is {value!r}", expected=f"an integer, at least {least}")
+
+
 @dataclass(frozen=True)
 class SamplingPlan:
     """How clips are generated: the components, and the budget in steps."""
@@ -52,9 +59,7 @@ class SamplingPlan:
         """A plan whose budget is given in evaluations or in steps (20 evaluations without either)."""
         if nfe is not None and num_steps is not None:
             raise RunError("both nfe and num_steps are given", expected="one of them")
-        for name, value in (("nfe", nfe), ("num_steps", num_steps)):
-            if value is not None and value < 1:
-                raise RunError(f"{name} is {value}", expected="at least 1")
+        check_whole(**{k: (v, 1) for k, v in (("nfe", nfe), ("num_steps", num_steps)) if v is not None})
         if num_steps is None:
             budget = DEFAULT_NFE if nfe is None else nfe
             num_steps = solver.num_steps(budget)

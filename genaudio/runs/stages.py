@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -30,14 +31,24 @@ if TYPE_CHECKING:
     from genaudio.runs.pipeline import RunContext
 
 
+def check(context: RunContext) -> None:
+    """Raise what training or sampling would stumble over: device, dataset, labels, budget, the network's shape."""
+    recipe = context.recipe
+    resolve_device(recipe.device)
+    clips = context.clips("train")
+    conditioner = recipe.conditioner if clips.classes else None
+    _sampling_labels(recipe, clips.classes if conditioner else ())
+    _sampling_plan(recipe, conditional=conditioner is not None)
+    shape = recipe.representation.shape(clips.length, clips.channels)
+    build_model(recipe.network, conditioner, shape, len(clips.classes), recipe.seed)
+
+
 def train(context: RunContext) -> dict[str, object]:
     """Train the model and export it; returns facts for the record of the run."""
     recipe, files = context.recipe, context.directory
     device = resolve_device(recipe.device)
     clips = context.clips("train")
     conditioner = recipe.conditioner if clips.classes else None
-    _sampling_plan(recipe)
-    _sampling_labels(recipe, clips.classes if conditioner else ())
     sigma_data = recipe.preconditioner.sigma_data
     if sigma_data == "auto":
         sigma_data = measure_sigma_data(clips, recipe.representation, recipe.seed)
@@ -74,7 +85,7 @@ def train(context: RunContext) -> dict[str, object]:
         "preconditioner": preconditioner,
         "schedule": recipe.schedule,
         "solver": recipe.solver,
-        "guidance": recipe.guidance,
+        "guidance": recipe.guidance if conditioner else None,
     }
     card = {
         "name": recipe.name,
@@ -93,9 +104,10 @@ def train(context: RunContext) -> dict[str, object]:
     }
 
 
-def _sampling_plan(recipe: Recipe) -> SamplingPlan:
+def _sampling_plan(recipe: Recipe, *, conditional: bool) -> SamplingPlan:
     budget = recipe.sampling
-    return SamplingPlan.of(recipe.solver, recipe.schedule, recipe.guidance, nfe=budget.nfe, num_steps=budget.num_steps)
+    guidance = recipe.guidance if conditional else None  # without classes there is nothing to guide to
+    return SamplingPlan.of(recipe.solver, recipe.schedule, guidance, nfe=budget.nfe, num_steps=budget.num_steps)
 
 
 def _sampling_labels(recipe: Recipe, classes: tuple[str, ...]) -> tuple[str | None, ...]:
@@ -124,7 +136,7 @@ def sample(context: RunContext) -> dict[str, object]:
     recipe, files = context.recipe, context.directory
     model = load(files.path, recipe.device)
     settings = recipe.sampling
-    plan = _sampling_plan(recipe)
+    plan = _sampling_plan(recipe, conditional=model.conditional)
     request = SampleRequest(
         labels=_sampling_labels(recipe, model.classes if model.conditional else ()),
         clips_per_label=settings.clips_per_class,
@@ -145,7 +157,7 @@ def report(context: RunContext) -> dict[str, object]:
 
     recipe, files = context.recipe, context.directory
     record = files.read()["stages"]
-    manifest = json.loads((files.samples / "manifest.json").read_text(encoding="utf-8"))
+    manifest = _manifest(files.samples)
     clips = context.clips("train")
     shown = list(dict.fromkeys(clip["label"] for clip in manifest["clips"]))
     kept = shown[: recipe.report.max_classes]
@@ -172,7 +184,7 @@ def report(context: RunContext) -> dict[str, object]:
         "evaluations": manifest["evaluations"],
         "seed": manifest["seed"],
         "clips": len(manifest["clips"]),
-        "seconds a clip": f"{manifest['seconds'] / max(1, len(manifest['clips'])):.2f}",
+        "seconds a clip": manifest["seconds_per_clip"] or "made in an earlier try",
     }
     notes = []
     if clips.rejected:
@@ -203,6 +215,23 @@ def report(context: RunContext) -> dict[str, object]:
     return {}
 
 
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+    return manifest
+
+
+def _damaged(path: Path, error: Exception) -> RunError:
+    return RunError(
+        f"{path} cannot be read: {error}",
+        expected="the samples as they were written",
+        mend="make them again with --only sample --force, then the report",
+    )
+
+
 def _generated(context: RunContext, manifest: dict[str, Any], labels: list[str | None]) -> list[Sound]:
     import soundfile
 
@@ -210,7 +239,11 @@ def _generated(context: RunContext, manifest: dict[str, Any], labels: list[str |
     for label in labels:
         entries = [clip for clip in manifest["clips"] if clip["label"] == label]
         for entry in entries[: context.recipe.report.clips_per_class]:
-            data, _ = soundfile.read(context.directory.samples / entry["file"], dtype="float32", always_2d=True)
+            path = context.directory.samples / entry["file"]
+            try:
+                data, _ = soundfile.read(path, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise _damaged(path, error) from error
             turned_down = f", {entry['gain_db']:.1f} dB" if entry["gain_db"] < 0 else ""
             sounds.append(Sound(label, data.T, entry["file"] + turned_down))
     return sounds

@@ -43,7 +43,7 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
     """The rows of a log; a last line that was cut short by a kill is left out."""
     rows: list[dict[str, float]] = []
     if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 rows.append(json.loads(line))
             except json.JSONDecodeError:

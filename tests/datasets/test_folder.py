@@ -117,5 +117,7 @@ def test_shares_that_leave_nothing_are_refused() -> None:
 
 def test_an_empty_split_says_what_there_is(root: Path, write: Write, cache: Path) -> None:
     write("a.wav")
-    with pytest.raises(DataError, match=r"(?s)holds no test clips.*found 1 train, 0 validation, 0 test.*raise"):
+    with pytest.raises(
+        DataError, match=r"(?s)holds no test clips.*found 1 train, 0 validation, 0 test.*change `validation_share`"
+    ):
         Folder(root=str(root), validation_share=0.0, test_share=0.0).open("test", cache=cache)

@@ -161,3 +161,55 @@ def test_a_folder_with_files_in_it_is_never_overwritten(model, tmp_path):
     with pytest.raises(RunError, match="is not empty"):
         write_samples(model, request(model), tmp_path, Progress())
     assert (tmp_path / "mine.txt").read_text() == "keep"
+
+
+def test_another_request_starts_afresh_and_the_same_one_goes_on(model, tmp_path, monkeypatch):
+    import genaudio.runs.samples as samples
+
+    write = samples._write_clip
+
+    def stop_at_second(path, *rest):
+        if path.stem == "0001":
+            raise KeyboardInterrupt
+        return write(path, *rest)
+
+    monkeypatch.setattr(samples, "_write_clip", stop_at_second)
+    with pytest.raises(KeyboardInterrupt):
+        write_samples(model, request(model), tmp_path / "out", Progress())
+    monkeypatch.undo()
+    assert (tmp_path / ".out.partial/metal/0000.wav").exists()  # written as soon as it is done
+    other = SampleRequest(("rain",), 1, model.plan(num_steps=2), seed=1, format="flac")
+    assert [clip["file"] for clip in write_samples(model, other, tmp_path / "out", Progress())["clips"]] == [
+        "rain/0000.flac"
+    ]
+
+
+def test_the_same_request_into_the_same_folder_is_done_already(model, tmp_path):
+    first = write_samples(model, request(model), tmp_path / "out", Progress())
+    assert write_samples(model, request(model), tmp_path / "out", Progress()) == first
+    with pytest.raises(RunError, match="is not empty"):
+        write_samples(model, request(model, first_index=1), tmp_path / "out", Progress())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"count": 1.5}, "count is 1.5"),
+        ({"count": True}, "count is True"),
+        ({"seed": -1}, "seed is -1"),
+        ({"first_index": -1}, "first_index is -1"),
+        ({"nfe": "3"}, "nfe is '3'"),
+        ({"label": 3}, "label 3"),
+        ({"solver": 3}, "solver is 3"),
+        ({"solver": {"order": 2}}, "a mapping with 'type'"),
+        ({"solver": genaudio.create("schedule", "karras")}, "solver is"),
+    ],
+)
+def test_wrong_arguments_are_refused_by_name(model, options, message):
+    with pytest.raises(RunError, match=message):
+        model.generate(**{"count": 1, **options})
+
+
+def test_each_index_needs_a_label(model):
+    with pytest.raises(RunError, match="2 indices and 1 labels"):
+        list(model.stream(model.plan(), range(2), ["rain"]))

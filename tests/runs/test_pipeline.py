@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from safetensors.torch import load_file
 
 import genaudio
@@ -231,3 +233,64 @@ def test_an_unconditional_run_writes_unlabelled_clips(tiny_recipe, tmp_path):
     recipe = genaudio.load_recipe(tiny_recipe, ["conditioner=null", "training.steps=2"])
     run = genaudio.run(recipe, tmp_path / "run", quiet=True)
     assert sorted(p.name for p in (run / "samples/unlabelled").iterdir()) == ["0000.wav", "0001.wav"]
+
+
+def test_force_with_a_recipe_that_cannot_work_harms_nothing(finished, tiny_recipe, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for override in ("representation.time_multiple=5", "sampling.labels=[rian]", "device=cuda:77"):
+        with pytest.raises(genaudio.GenaudioError):
+            genaudio.run(genaudio.load_recipe(tiny_recipe, [override]), run, force=True, quiet=True)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_recipe_that_never_worked_may_be_mended_in_place(tiny_recipe, tmp_path):
+    broken = genaudio.load_recipe(tiny_recipe, ["representation.time_multiple=5"])
+    with pytest.raises(genaudio.GenaudioError, match="time_multiple"):
+        genaudio.run(broken, tmp_path / "run", quiet=True)
+    genaudio.run(tiny_recipe, tmp_path / "run", until="train", quiet=True)
+
+
+def test_results_that_were_removed_are_made_again(finished, tiny_recipe, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    for folder in ("model", "samples"):
+        shutil.rmtree(run / folder)
+    genaudio.run(tiny_recipe, run, quiet=True)
+    assert_same_result(run, finished)
+
+
+def test_a_kill_between_the_samples_and_their_record_is_made_good(finished, tiny_recipe, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    del record["stages"]["sample"]
+    (run / "run.json").write_text(json.dumps(record))
+    written = (run / "samples/manifest.json").stat().st_mtime_ns
+    genaudio.run(tiny_recipe, run, quiet=True)
+    assert (run / "samples/manifest.json").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda run: (run / "run.json").write_text('{"format": 1}'), "run.json has an unknown format"),
+        (lambda run: (run / "run.json").write_text("{"), "run.json is not JSON"),
+        (lambda run: (run / "samples/manifest.json").write_text("{"), "manifest.json cannot be read"),
+        (lambda run: next((run / "samples").rglob("*.wav")).unlink(), r"\.wav cannot be read"),
+    ],
+)
+def test_a_damaged_run_is_an_error_that_names_the_file(finished, tiny_recipe, tmp_path, harm, message):
+    run = shutil.copytree(finished, tmp_path / "run")
+    (run / "report.html").unlink()
+    harm(run)
+    with pytest.raises(RunError, match=message):
+        genaudio.run(tiny_recipe, run, quiet=True)
+
+
+def test_guidance_without_classes_is_left_out(tiny_recipe, tmp_path):
+    (tmp_path / "sounds").mkdir()
+    for number in range(3):
+        soundfile.write(tmp_path / f"sounds/{number}.wav", np.sin(np.arange(2000) * 0.1 * (1 + number)), 8000)
+    folder = f"{{type: folder, root: {tmp_path / 'sounds'}, sample_rate: 8000, duration: 0.125, validation_share: 0.0}}"
+    overrides = [f"dataset={folder}", "dataset.test_share=0.0", "guidance={type: cfg, scale: 3.0}", "training.steps=2"]
+    run = genaudio.run(genaudio.load_recipe(tiny_recipe, overrides), tmp_path / "run", until="sample", quiet=True)
+    assert json.loads((run / "samples/manifest.json").read_text())["guidance"] is None
