@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from genaudio.core.errors import Problem
+from genaudio.core.errors import GenaudioError, Problem
+from genaudio.core.registry import suggestion
 
 Blocks = Mapping[str, Any]  # the blocks that are valid by themselves; one that is null is there, as None
 Check = Callable[[Blocks], Iterator[Problem]]
@@ -58,6 +60,28 @@ def labels_are_distinct(blocks: Blocks) -> Iterator[Problem]:
         yield Problem(f"{', '.join(map(repr, repeated))} more than once", "each label once", path="sampling.labels")
 
 
+def labels_are_classes(blocks: Blocks) -> Iterator[Problem]:
+    """A dataset whose classes are a field of the recipe has those and no others."""
+    classes = getattr(blocks.get("dataset"), "classes", None)
+    if isinstance(classes, tuple):
+        for label in getattr(blocks.get("sampling"), "labels", None) or ():
+            if label not in classes:
+                expected = f"some of {', '.join(map(str, classes))}"
+                yield Problem(repr(label), expected, suggestion(label, classes), "sampling.labels")
+
+
+def network_takes_shape(blocks: Blocks) -> Iterator[Problem]:
+    """The representation of a clip has a shape that the network can take."""
+    dataset, representation, network = (blocks.get(kind) for kind in ("dataset", "representation", "network"))
+    if dataset is None or representation is None or network is None:
+        return
+    try:
+        network.check(representation.shape(dataset.length, dataset.channels))
+    except GenaudioError as error:
+        for problem in error.problems:
+            yield replace(problem, path="representation")
+
+
 def sigmas_are_a_range(blocks: Blocks) -> Iterator[Problem]:
     """The lowest noise level of sampling lies below the highest."""
     preconditioner = blocks.get("preconditioner")
@@ -71,5 +95,7 @@ CHECKS: tuple[Check, ...] = (
     guidance_needs_dropout,
     labels_need_condition,
     labels_are_distinct,
+    labels_are_classes,
+    network_takes_shape,
     sigmas_are_a_range,
 )

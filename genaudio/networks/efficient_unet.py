@@ -141,8 +141,8 @@ class EfficientUNet(Network):
         halvings = len(self.multipliers) - (0 if self.downsample_first else 1)
         return int(self.patch_size * 2**halvings)
 
-    def build(self, shape: tuple[int, int, int], condition_size: int | None) -> nn.Module:
-        """The module for x of `shape`; raises `GenaudioError` if freq or time is no multiple of `multiple`."""
+    def check(self, shape: tuple[int, int, int]) -> None:
+        """Raise `GenaudioError` if freq or time is no multiple of `multiple`."""
         _, freq, time = shape
         if freq % self.multiple:
             raise GenaudioError(
@@ -157,6 +157,10 @@ class EfficientUNet(Network):
                 expected=f"a multiple of {self.multiple}",
                 mend=f"set representation.time_multiple: {self.multiple}",
             )
+
+    def build(self, shape: tuple[int, int, int], condition_size: int | None) -> nn.Module:
+        """The module for x of `shape`; raises `GenaudioError` where `check` does."""
+        self.check(shape)
         return _EfficientUNet(self, shape, condition_size)
 
     def _described(self) -> str:

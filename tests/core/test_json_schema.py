@@ -34,7 +34,7 @@ GOOD: list[dict[str, Any]] = [
     {"preconditioner": {"type": "edm", "sigma_data": 0.5}},
     {"network": {"type": "efficient_unet", "first_kernels": [3, 5]}},
     {"dataset": {"type": "folder", "root": "sounds"}},
-    {"training": {"steps": 3, "gradient_clip": None}, "sampling": {"labels": ["a"], "bit_depth": 24}},
+    {"training": {"steps": 3, "gradient_clip": None}, "sampling": {"labels": ["rain"], "bit_depth": 24}},
     {"version": 1, "seed": 3, "device": "cuda:1"},
 ]
 BAD: list[dict[str, Any]] = [

@@ -85,10 +85,15 @@ MISTAKES = [
     ),
     ("value for settings", HEAD + "training: 3\n", ":3:11  training", ["given     3", "a mapping with the keys steps"]),
     ("two budgets", HEAD + "sampling: {nfe: 3, num_steps: 4}\n", ":3:11  sampling", ["nfe or as num_steps, not both"]),
-    ("labels twice", HEAD + "sampling: {labels: [a, b, a]}\n", ":3:20  sampling.labels", ["'a' more than once"]),
+    (
+        "labels twice",
+        HEAD + "sampling: {labels: [rain, bird, rain]}\n",
+        ":3:20  sampling.labels",
+        ["'rain' more than once"],
+    ),
     (
         "labels without conditioner",
-        HEAD + "conditioner: null\nsampling: {labels: [a]}\n",
+        HEAD + "conditioner: null\nsampling: {labels: [rain]}\n",
         ":4:20  sampling.labels",
         ["labels, while conditioner is null"],
     ),
@@ -103,6 +108,18 @@ MISTAKES = [
         HEAD + "conditioner: {type: label, dropout: 0.0}\nguidance: cfg\n",
         ":3:37  conditioner.dropout",
         ["0, while guidance is set", "set conditioner.dropout to 0.1"],
+    ),
+    (
+        "label of no class",
+        HEAD + "sampling: {labels: [rian]}\n",
+        ":3:20  sampling.labels",
+        ["'rian'", "some of bird, engine", "did you mean 'rain'?"],
+    ),
+    (
+        "shape that the network refuses",
+        HEAD + "representation: {type: complex_stft, n_fft: 254, time_multiple: 5}\nnetwork: {type: efficient_unet}\n",
+        ":3:17  representation",
+        ["frames", "a multiple of 16", "set representation.time_multiple: 16"],
     ),
     (
         "sigma_min above sigma_max",
