@@ -21,13 +21,14 @@ from genaudio.runs.samples import SampleRequest, write_samples
 from genaudio.runs.sampling import SamplingPlan
 from genaudio.training.device import resolve_device
 from genaudio.training.log import read_metrics
-from genaudio.training.model import build_model
+from genaudio.training.model import DiffusionModel, build_model
 from genaudio.training.statistics import measure_sigma_data
 from genaudio.training.trainer import Trainer, TrainingJob
 
 if TYPE_CHECKING:
     from genaudio.core.recipe import Recipe
     from genaudio.datasets.base import Clip, Clips
+    from genaudio.networks.conditioners.base import Conditioner
     from genaudio.runs.pipeline import RunContext
 
 
@@ -36,11 +37,10 @@ def check(context: RunContext) -> None:
     recipe = context.recipe
     resolve_device(recipe.device)
     clips = context.clips("train")
-    conditioner = recipe.conditioner if clips.classes else None
+    conditioner = _conditioner(recipe, clips)
     _sampling_labels(recipe, clips.classes if conditioner else ())
     _sampling_plan(recipe, conditional=conditioner is not None)
-    shape = recipe.representation.shape(clips.length, clips.channels)
-    build_model(recipe.network, conditioner, shape, len(clips.classes), recipe.seed)
+    _untrained(recipe, clips)
 
 
 def train(context: RunContext) -> dict[str, object]:
@@ -48,13 +48,12 @@ def train(context: RunContext) -> dict[str, object]:
     recipe, files = context.recipe, context.directory
     device = resolve_device(recipe.device)
     clips = context.clips("train")
-    conditioner = recipe.conditioner if clips.classes else None
+    conditioner = _conditioner(recipe, clips)
     sigma_data = recipe.preconditioner.sigma_data
     if sigma_data == "auto":
         sigma_data = measure_sigma_data(clips, recipe.representation, recipe.seed)
     preconditioner = recipe.preconditioner.fitted(sigma_data)
-    shape = recipe.representation.shape(clips.length, clips.channels)
-    model = build_model(recipe.network, conditioner, shape, len(clips.classes), recipe.seed)
+    shape, model = _untrained(recipe, clips)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     context.progress.say(
         f"train: {parameters / 1e6:.2f} M parameters on {shape[0]}x{shape[1]}x{shape[2]}, "
@@ -102,6 +101,17 @@ def train(context: RunContext) -> dict[str, object]:
         "clips": clips.size,
         "rejected": [vars(rejected) for rejected in clips.rejected],
     }
+
+
+def _conditioner(recipe: Recipe, clips: Clips) -> Conditioner | None:
+    return recipe.conditioner if clips.classes else None  # without classes there is nothing to condition on
+
+
+def _untrained(recipe: Recipe, clips: Clips) -> tuple[tuple[int, int, int], DiffusionModel]:
+    """The shape that the network sees, and the model with its initial weights."""
+    shape = recipe.representation.shape(clips.length, clips.channels)
+    conditioner = _conditioner(recipe, clips)
+    return shape, build_model(recipe.network, conditioner, shape, len(clips.classes), recipe.seed)
 
 
 def _sampling_plan(recipe: Recipe, *, conditional: bool) -> SamplingPlan:
