@@ -66,6 +66,11 @@ class Model:
         return self.audio.sample_rate
 
     @property
+    def sigma_data(self) -> float:
+        """Standard deviation of the encoded training data."""
+        return float(cast(Preconditioner, self.components["preconditioner"]).sigma_data)
+
+    @property
     def tile(self) -> int:
         """Clips that one call of the network sees on this device."""
         return TILE.get(self.device.type, 1)
@@ -98,6 +103,7 @@ class Model:
             cast(Solver, sampler["solver"]),
             cast(Schedule, sampler["schedule"]),
             cast("Guidance | None", sampler["guidance"]),
+            sigma_data=self.sigma_data,
             nfe=nfe,
             num_steps=num_steps,
         )

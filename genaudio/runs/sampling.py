@@ -53,27 +53,38 @@ class SamplingPlan:
         schedule: Schedule,
         guidance: Guidance | None,
         *,
+        sigma_data: float = 0.5,
         nfe: int | None = None,
         num_steps: int | None = None,
     ) -> SamplingPlan:
-        """A plan whose budget is given in evaluations or in steps (20 evaluations without either)."""
+        """A plan whose budget is given in evaluations or in steps.
+
+        Without either: the steps that the schedule is made for, else 20 evaluations. `sigma_data` is the standard
+        deviation of the encoded data, which some solvers and schedules depend on.
+        """
         if nfe is not None and num_steps is not None:
             raise RunError("both nfe and num_steps are given", expected="one of them")
         check_whole(**{k: (v, 1) for k, v in (("nfe", nfe), ("num_steps", num_steps)) if v is not None})
+        if nfe is None and num_steps is None:
+            num_steps = schedule.steps
+        budget = nfe or num_steps or DEFAULT_NFE
+        solver, schedule = solver.fitted(sigma_data, budget), schedule.fitted(sigma_data, budget)
+        if num_steps is None and nfe is None and solver.evaluations(1) is None:
+            num_steps = budget  # an adaptive solver takes the ends of the schedule alone
         if num_steps is None:
-            budget = DEFAULT_NFE if nfe is None else nfe
             num_steps = solver.num_steps(budget)
-            if solver.evaluations(num_steps) > budget:
+            least = solver.evaluations(num_steps)
+            if least is not None and least > budget:
                 raise RunError(
                     f"nfe is {budget}",
-                    expected=f"at least {solver.evaluations(num_steps)}, what one step of this solver takes",
+                    expected=f"at least {least}, what one step of this solver takes",
                     mend="raise nfe, or choose a solver with cheaper steps",
                 )
         return cls(solver, schedule, guidance, num_steps)
 
     @property
-    def evaluations(self) -> int:
-        """Evaluations of the (guided) denoiser for each clip."""
+    def evaluations(self) -> int | None:
+        """Evaluations of the (guided) denoiser for each clip; None where the solver decides on the way."""
         return self.solver.evaluations(self.num_steps)
 
 

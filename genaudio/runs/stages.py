@@ -114,10 +114,18 @@ def _untrained(recipe: Recipe, clips: Clips) -> tuple[tuple[int, int, int], Diff
     return shape, build_model(recipe.network, conditioner, shape, len(clips.classes), recipe.seed)
 
 
-def _sampling_plan(recipe: Recipe, *, conditional: bool) -> SamplingPlan:
+def _sampling_plan(recipe: Recipe, *, conditional: bool, sigma_data: float = 0.5) -> SamplingPlan:
+    """How the recipe samples; before training, when `sigma_data` is not known, only good for checking the budget."""
     budget = recipe.sampling
     guidance = recipe.guidance if conditional else None  # without classes there is nothing to guide to
-    return SamplingPlan.of(recipe.solver, recipe.schedule, guidance, nfe=budget.nfe, num_steps=budget.num_steps)
+    return SamplingPlan.of(
+        recipe.solver,
+        recipe.schedule,
+        guidance,
+        sigma_data=sigma_data,
+        nfe=budget.nfe,
+        num_steps=budget.num_steps,
+    )
 
 
 def _sampling_labels(recipe: Recipe, classes: tuple[str, ...]) -> tuple[str | None, ...]:
@@ -146,7 +154,7 @@ def sample(context: RunContext) -> dict[str, object]:
     recipe, files = context.recipe, context.directory
     model = load(files.path, recipe.device)
     settings = recipe.sampling
-    plan = _sampling_plan(recipe, conditional=model.conditional)
+    plan = _sampling_plan(recipe, conditional=model.conditional, sigma_data=model.sigma_data)
     request = SampleRequest(
         labels=_sampling_labels(recipe, model.classes if model.conditional else ()),
         clips_per_label=settings.clips_per_class,

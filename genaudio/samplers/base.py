@@ -1,6 +1,7 @@
 """The contract of solvers, and the one loop that they share.
 
-Shapes: x (batch, ...), any float dtype; sigmas (num_steps + 1,), float64 on the CPU, descending, last value often 0.
+Shapes: x (batch, ...), any float dtype; sigmas (num_steps + 1,), float64 on the CPU, falling, often to 0, or
+rising from a level above 0, which turns a clip into its noise.
 """
 
 from __future__ import annotations
@@ -35,11 +36,27 @@ class Solver(Component, ABC):
 
         @property
         def order(self) -> int:
-            """Order of convergence in the number of steps."""
+            """Order of convergence in the number of steps; of a stochastic solver, with its noise turned off."""
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether fresh noise is drawn on the way; such a solver cannot run backwards."""
+        return False
+
+    def fitted(self, sigma_data: float, nfe: int) -> Solver:
+        """This solver with what it leaves open settled: the standard deviation of the data, a choice by budget.
+
+        `nfe` is the budget in evaluations (or in steps, where that is what was asked for). Most solvers leave nothing
+        open.
+        """
+        return self
 
     @abstractmethod
-    def evaluations(self, num_steps: int) -> int:
-        """Evaluations of the denoiser over a schedule of `num_steps` steps that ends at sigma = 0."""
+    def evaluations(self, num_steps: int) -> int | None:
+        """Evaluations of the denoiser over a schedule of `num_steps` steps that ends at sigma = 0.
+
+        None for an adaptive solver, which takes only the ends of a schedule and chooses its own steps.
+        """
 
     @abstractmethod
     def solve(
@@ -58,11 +75,24 @@ class Solver(Component, ABC):
         """
 
     def num_steps(self, nfe: int) -> int:
-        """The most steps whose evaluations do not exceed `nfe`: at least 1, at most `nfe`."""
+        """The most steps whose evaluations do not exceed `nfe`: at least 1, at most `nfe`.
+
+        Raises `GenaudioError` for an adaptive solver.
+        """
         steps = 1
-        while steps < nfe and self.evaluations(steps + 1) <= nfe:
+        while steps < nfe and self._evaluations(steps + 1) <= nfe:
             steps += 1
         return steps
+
+    def _evaluations(self, num_steps: int) -> int:
+        count = self.evaluations(num_steps)
+        if count is None:
+            raise GenaudioError(
+                "a budget of evaluations for an adaptive solver",
+                expected="none: it takes as many as its tolerance asks for",
+                mend="leave nfe out and set the solver's tolerance, or choose a solver with fixed steps",
+            )
+        return count
 
 
 class StepSolver(Solver):
@@ -130,7 +160,10 @@ class StepSolver(Solver):
 
 
 def checked_levels(sigmas: Tensor) -> tuple[float, ...]:
-    """The noise levels as Python floats; raises `GenaudioError` unless they are finite, descending and >= 0."""
+    """The noise levels as Python floats.
+
+    Raises `GenaudioError` unless they are finite, at least 0, and strictly falling, or strictly rising from above 0.
+    """
     if not isinstance(sigmas, Tensor):
         raise GenaudioError(f"sigmas is a {type(sigmas).__name__}", expected="a tensor (num_steps + 1,)")
     if sigmas.ndim != 1 or len(sigmas) < 2:
@@ -145,11 +178,18 @@ def checked_levels(sigmas: Tensor) -> tuple[float, ...]:
     for index, level in enumerate(levels):
         if not math.isfinite(level) or level < 0:
             raise GenaudioError(f"sigmas[{index}] is {level}", expected="finite noise levels, none below 0")
+    rising = levels[0] < levels[-1]
     for index in range(1, len(levels)):
-        if levels[index] >= levels[index - 1]:
+        if levels[index] == levels[index - 1] or (levels[index] > levels[index - 1]) != rising:
             raise GenaudioError(
                 f"sigmas[{index - 1}] is {levels[index - 1]:g} and sigmas[{index}] is {levels[index]:g}",
-                expected="each noise level lower than the one before",
+                expected=f"each noise level {'higher' if rising else 'lower'} than the one before",
                 mend="sort them in descending order, each once (sigmas.unique().flip(0))",
             )
+    if rising and levels[0] == 0:
+        raise GenaudioError(
+            "sigmas rises from 0, where no denoiser is defined",
+            expected="a first level above 0",
+            mend="start at sigma_min: schedule.sigmas(…)[:-1].flip(0)",
+        )
     return levels

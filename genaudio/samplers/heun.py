@@ -46,6 +46,11 @@ class Heun(StepSolver):
         """2, without churn."""
         return 2
 
+    @property
+    def stochastic(self) -> bool:
+        """With churn."""
+        return self.s_churn > 0
+
     def evaluations(self, num_steps: int) -> int:
         """Two a step but one for the last."""
         return 2 * num_steps - 1

@@ -40,7 +40,7 @@ def test_every_built_in_schedule_conforms(name: str) -> None:
 
 def test_a_stochastic_solver_is_not_held_to_the_trajectory() -> None:
     churning = Heun(s_churn=20.0)
-    check_solver(churning, stochastic=True)
+    check_solver(churning)
     with pytest.raises(ConformanceError, match="it declares order 2, but converges with"):
         check_solver(churning)
 
