@@ -44,7 +44,9 @@ def test_a_stochastic_solver_is_not_held_to_the_trajectory() -> None:
     class Secretive(Heun):
         """It churns and does not say so."""
 
-        stochastic: bool = False
+        @property
+        def stochastic(self) -> bool:
+            return False
 
     with pytest.raises(ConformanceError, match="it declares order 2, but converges with"):
         check_solver(Secretive(s_churn=20.0))

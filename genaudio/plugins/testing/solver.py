@@ -66,8 +66,8 @@ def measured_order(solver: Solver) -> float:
 def check_solver(solver: Solver) -> None:
     """Check a solver: its declared order and evaluations, that items are independent, that its input stays as it is.
 
-    A stochastic solver is not held to an order along the closed-form trajectory, an adaptive one neither to that nor to a
-    count.
+    A stochastic solver is not held to an order along the closed-form trajectory; an adaptive one neither to that nor
+    to a count.
     """
     findings = Findings(f"solver {type(solver).__name__}")
     x = torch.randn(3, 2, 5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * SIGMA_MAX
