@@ -1,0 +1,207 @@
+"""Five problems whose denoiser is known exactly, and where their trajectories end.
+
+| name | data |
+|---|---|
+| `line` | a 1-D mixture of 4 Gaussians |
+| `cloud` | a 64-D mixture of 8 Gaussians of unequal widths |
+| `grid` | a 2-D mixture of 25 narrow modes |
+| `patches` | a mixture of 8 Gaussians with full covariances, fitted to patches of real power-compressed spectrograms |
+| `points` | the empirical set of 2,000 such patches: D is the mean of the points, weighted by their posterior |
+
+Each is scaled to a standard deviation of 0.5, the one that EDM's noise levels are made for. The last two need the audio
+in `$GENAUDIO_DATA` (or `../shared/data` beside the checkout).
+
+Shapes: x (items, dimensions), float64.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SIGMA_MIN, SIGMA_MAX, SIGMA_DATA = 0.002, 80.0, 0.5
+NAMES = ("line", "cloud", "grid", "patches", "points")
+MIXTURES = NAMES[:4]
+PATCH = (8, 4)  # bins and frames of a patch; with real and imaginary part 64 numbers
+DOUBLE = torch.float64
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Isotropic Gaussians: means (components, dimensions), standard deviations and weights (components,)."""
+
+    means: Tensor
+    stds: Tensor
+    weights: Tensor
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """E[clean | x]."""
+        variance = self.stds**2 + sigma**2
+        square = x.square().sum(-1, keepdim=True) - 2 * x @ self.means.T + self.means.square().sum(-1)
+        log = self.weights.log() - square / (2 * variance) - 0.5 * x.shape[1] * variance.log()
+        share = log.softmax(-1)
+        gain = self.stds**2 / variance
+        return (share * gain).sum(-1, keepdim=True) * x + (share * (1 - gain)) @ self.means
+
+
+@dataclass(frozen=True)
+class FullMixture:
+    """Gaussians with full covariances: means (components, d), eigenvalues (components, d) and -vectors (…, d, d)."""
+
+    means: Tensor
+    values: Tensor
+    vectors: Tensor
+    weights: Tensor
+
+    @classmethod
+    def of(cls, means: Tensor, covariances: Tensor, weights: Tensor) -> FullMixture:
+        """From covariances (components, d, d)."""
+        values, vectors = torch.linalg.eigh(covariances)
+        return cls(means, values.clamp_min(0), vectors, weights)
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """E[clean | x]."""
+        log, clean = self.parts(x, sigma)
+        return (log.softmax(0)[..., None] * clean).sum(0)
+
+    def parts(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """Log weight (components, items) and estimate (components, items, d) of each component."""
+        rotated = (
+            torch.einsum("nd,kde->kne", x, self.vectors) - torch.einsum("kd,kde->ke", self.means, self.vectors)[:, None]
+        )
+        variance = (self.values + sigma**2)[:, None]
+        log = self.weights.log()[:, None] - 0.5 * (rotated.square() / variance + variance.log()).sum(-1)
+        gain = self.values[:, None] / variance
+        return log, self.means[:, None] + torch.einsum("kne,kde->knd", gain * rotated, self.vectors)
+
+
+@dataclass(frozen=True)
+class Points:
+    """A finite set of equally likely points (count, dimensions)."""
+
+    points: Tensor
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """E[clean | x]."""
+        square = self.points.square().sum(-1) - 2 * x @ self.points.T
+        return (-square / (2 * sigma**2)).softmax(-1) @ self.points
+
+    def nearest(self, x: Tensor) -> Tensor:
+        """Index of the nearest point: (items,)."""
+        return (self.points.square().sum(-1) - 2 * x @ self.points.T).argmin(-1)
+
+
+Problem = Callable[[Tensor, float], Tensor]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A problem: its denoiser, and the dimensions of x."""
+
+    name: str
+    denoise: Problem
+    dimensions: int
+
+    def noise(self, items: int, seed: int) -> Tensor:
+        """Unit noises (items, dimensions)."""
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(items, self.dimensions, generator=generator, dtype=DOUBLE)
+
+
+@cache
+def bench(name: str) -> Bench:
+    """The problem of that name."""
+    made = {"line": line, "cloud": cloud, "grid": grid, "patches": patches, "points": points}[name]()
+    return Bench(name, made, dimensions_of(made))
+
+
+def dimensions_of(problem: Problem) -> int:
+    """Dimensions of the data."""
+    data = problem.points if isinstance(problem, Points) else problem.means  # type: ignore[attr-defined]
+    return int(data.shape[1])
+
+
+def line() -> Mixture:
+    """(a)"""
+    means = torch.tensor([[-0.8], [-0.2], [0.25], [0.7]], dtype=DOUBLE)
+    return scaled(means, torch.tensor([0.15, 0.05, 0.1, 0.2]), torch.tensor([0.3, 0.2, 0.2, 0.3]))
+
+
+def cloud(seed: int = 0, dimensions: int = 64, components: int = 8) -> Mixture:
+    """(b)"""
+    generator = torch.Generator().manual_seed(seed)
+    means = 0.45 * torch.randn(components, dimensions, generator=generator, dtype=DOUBLE)
+    return scaled(means, torch.linspace(0.05, 0.3, components), torch.full((components,), 1 / components))
+
+
+def grid() -> Mixture:
+    """(c)"""
+    axis = torch.linspace(-0.7, 0.7, 5, dtype=DOUBLE)
+    return scaled(torch.cartesian_prod(axis, axis), torch.full((25,), 0.03), torch.full((25,), 0.04))
+
+
+def scaled(means: Tensor, stds: Tensor, weights: Tensor) -> Mixture:
+    """The mixture centred and brought to a standard deviation of 0.5."""
+    means, stds, weights = means.to(DOUBLE), stds.to(DOUBLE), (weights / weights.sum()).to(DOUBLE)
+    means = means - weights @ means
+    variance = (weights @ (means.square().mean(-1) + stds.square())).item()
+    factor = SIGMA_DATA / variance**0.5
+    return Mixture(means * factor, stds * factor, weights)
+
+
+def patches() -> FullMixture:
+    """(d): 8 components, fitted by expectation maximisation to the patches that `points` does not hold."""
+    data = real_patches()[2000:]
+    generator = torch.Generator().manual_seed(0)
+    components, (count, d) = 8, data.shape
+    prior = 30 * 0.03**2 * torch.eye(d, dtype=DOUBLE)  # as if 30 patches of deviation 0.03 had been seen besides
+    means = data[torch.randperm(count, generator=generator)[:components]]
+    covariances = (data.T @ data / count).repeat(components, 1, 1)
+    weights = torch.full((components,), 1 / components, dtype=DOUBLE)
+    for _ in range(30):
+        log, _ = FullMixture.of(means, covariances, weights).parts(data, 0.0)
+        share = log.softmax(0)
+        mass = share.sum(1)
+        weights, means = mass / count, share @ data / mass[:, None]
+        gap = data - means[:, None]
+        covariances = torch.einsum("kn,knd,kne->kde", share, gap, gap) + prior
+        covariances /= (mass + 30)[:, None, None]
+    return FullMixture.of(means, covariances, weights)
+
+
+def points() -> Points:
+    """(e)"""
+    return Points(real_patches()[:2000])
+
+
+@cache
+def real_patches(count: int = 8000) -> Tensor:
+    """Patches (count, 64) of the power-compressed spectrograms of spoken digits, standard deviation 0.5, shuffled."""
+    import soundfile
+
+    from genaudio.representations.complex_stft import ComplexSTFT
+
+    root = Path(os.environ.get("GENAUDIO_DATA") or Path(__file__).parents[3] / "shared" / "data")
+    files = sorted((root / "fsdd" / "recordings").glob("*.wav"))
+    if not files:
+        raise SystemExit(f"no spoken digits below {root}; set GENAUDIO_DATA to a folder that holds fsdd/recordings")
+    generator = torch.Generator().manual_seed(0)
+    representation = ComplexSTFT(n_fft=254, hop_length=64, scale=4.0)
+    bins, frames = PATCH
+    found: list[Tensor] = []
+    for number in torch.randperm(len(files), generator=generator)[: count // 20].tolist():
+        data, _ = soundfile.read(files[number], dtype="float64")
+        x = representation.encode(torch.from_numpy(data / abs(data).max())[None, None])[0]
+        tops = torch.randint(x.shape[1] // 2, (20,), generator=generator).tolist()
+        lefts = torch.randint(max(1, x.shape[2] - frames), (20,), generator=generator).tolist()
+        pieces = [x[:, top : top + bins, left : left + frames] for top, left in zip(tops, lefts, strict=True)]
+        found += [piece.reshape(-1) for piece in pieces if piece.shape[1:] == PATCH]
+    data = torch.stack(found)
+    data = data - data.mean(0)
+    return data * (SIGMA_DATA / data.square().mean().sqrt())
