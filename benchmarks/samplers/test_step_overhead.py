@@ -17,7 +17,7 @@ from torch import Tensor
 from genaudio.samplers.base import Solver
 from genaudio.samplers.dpm import DPM
 from genaudio.samplers.euler import Euler
-from genaudio.samplers.exponential import update
+from genaudio.samplers.exponential import Family
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
 from genaudio.samplers.heun import Heun
 from genaudio.samplers.schedules.karras import Karras
@@ -70,7 +70,7 @@ def two_m_by_hand(x: Tensor) -> Tensor:
 
 
 NOISE_3 = [
-    (start, update("noise", start, end, LEVELS[max(0, i - 2) : i + 1][::-1], 1.0)[1])
+    (start, Family("noise").update(start, end, LEVELS[max(0, i - 2) : i + 1][::-1])[1])
     for i, (start, end) in enumerate(pairwise(LEVELS))
 ]
 

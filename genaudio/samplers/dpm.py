@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.samplers.base import Denoiser, Generators, StepSolver
-from genaudio.samplers.exponential import integral, update
+from genaudio.samplers.exponential import Family, integral
 from genaudio.samplers.stages import Planner, Predictions, Rule, Step, multistep_plan, run_step, singlestep_plan
 from genaudio.samplers.warmup import DESCRIPTION, Warmup, first_step_order
 
@@ -48,8 +48,8 @@ class DPM(StepSolver):
         steps = len(levels) - 1
         extrapolate = self.finish == "extrapolate" and self.order > 1
         if self.variant == "singlestep":
-            return singlestep_plan(Planner("data", self._rule()), levels, self.order, extrapolate)
-        planner = Planner("data", self._rule())
+            return singlestep_plan(Planner(Family("data"), self._rule()), levels, self.order, extrapolate)
+        planner = Planner(Family("data"), self._rule())
         return multistep_plan(planner, levels, [self.order] * steps, self._start(steps), extrapolate)
 
     def init(self, x: Tensor) -> Predictions:
@@ -72,7 +72,7 @@ class DPM(StepSolver):
 
 
 def _exact(s: float, t: float, nodes: Sequence[float]) -> tuple[float, tuple[float, ...]]:
-    return update("data", s, t, nodes, 1.0)
+    return Family("data").update(s, t, nodes)
 
 
 def _second_order(s: float, t: float, nodes: Sequence[float]) -> tuple[float, tuple[float, ...]]:
@@ -93,6 +93,6 @@ def _published_third_order(s: float, t: float, nodes: Sequence[float]) -> tuple[
         return _second_order(s, t, nodes)
     h = math.log(s / t)
     at = [math.log(s / node) for node in nodes]
-    half = 0.5 * integral(h, lambda v: v**2 * np.exp(v - h))
+    half = 0.5 * float(integral(h, lambda v: v**2 * np.exp(v - h)))
     differences = [1 / math.prod(at[j] - other for i, other in enumerate(at) if i != j) for j in range(3)]
     return decay, tuple(weight - half * difference for weight, difference in zip(weights, differences, strict=True))

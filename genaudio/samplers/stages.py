@@ -1,42 +1,58 @@
 """Steps made of stages: the form in which every exponential solver's plan is written, and how a step of it is run.
 
 A stage evaluates the denoiser, stores a prediction under a number, and updates the step's x from stored predictions. A
-step of a multistep method is one stage that looks back; a step of a singlestep method is several stages.
+step of a multistep method is one stage that looks back; a step of a singlestep method is several stages. A corrector
+does the step before once more with the prediction at its end, which the stage has evaluated anyway.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from genaudio.samplers.base import Denoiser
-from genaudio.samplers.exponential import Prediction, extrapolation_to_zero, kappa, update
+from genaudio.samplers.exponential import Family, extrapolation_to_zero
 
-Predictions = Mapping[int, Tensor]  # the state between steps: stored predictions by number
-# (s, t, levels of the predictions) -> (decay, weights); see `exponential.update`
+Predictions = Mapping[int, Tensor]  # the state between steps: stored predictions by number, and under BASE the base
+BASE = -(1 << 40)  # x at the start of the step before, which a corrector takes again
+# (s, t, levels of the predictions) -> (decay, weights); see `exponential.Family.update`. A level equal to t is the
+# prediction at the end of the step, which only a corrector has.
 Rule = Callable[[float, float, Sequence[float]], tuple[float, tuple[float, ...]]]
 
 
 @dataclass(frozen=True)
+class Update:
+    """`decay x + sum weight * prediction[number]` over `terms`."""
+
+    decay: float
+    terms: tuple[tuple[int, float], ...]
+
+    def __call__(self, x: Tensor, predictions: Predictions) -> Tensor:
+        """From x at the start of the step."""
+        return _combine(x, self.decay, [(predictions[number], weight) for number, weight in self.terms])
+
+
+@dataclass(frozen=True)
 class Stage:
-    """One evaluation at `sigma`, stored, then `decay x + sum weight * prediction[number]` over `terms`."""
+    """One evaluation at `sigma`, stored; then the update of the step's x, which `correction` may replace before."""
 
     sigma: float
     saves: tuple[tuple[int, float | None], ...]  # (number, kappa): store x - kappa D, or D itself where kappa is None
-    decay: float
-    terms: tuple[tuple[int, float], ...]
+    update: Update
+    correction: Update | None = None  # from the base: x at the start of the step before
 
 
 @dataclass(frozen=True)
 class Step:
-    """The stages of one step, and the predictions that later steps still need."""
+    """The stages of one step, and what later steps still need."""
 
     stages: tuple[Stage, ...]
     keeps: tuple[int, ...]
+    keeps_base: bool = False
 
 
 def run_step(denoiser: Denoiser, x: Tensor, state: Predictions, step: Step) -> tuple[Tensor, Predictions]:
@@ -47,8 +63,11 @@ def run_step(denoiser: Denoiser, x: Tensor, state: Predictions, step: Step) -> t
         clean = denoiser(y, stage.sigma)
         for number, factor in stage.saves:
             predictions[number] = clean if factor is None else torch.sub(y, clean, alpha=factor)
-        y = _combine(x, stage.decay, [(predictions[number], weight) for number, weight in stage.terms])
-    return y, {number: predictions[number] for number in step.keeps}
+        if stage.correction is not None:
+            x = stage.correction(predictions[BASE], predictions)
+        y = stage.update(x, predictions)
+    kept = {number: predictions[number] for number in step.keeps}
+    return y, kept | {BASE: x} if step.keeps_base else kept
 
 
 def _combine(x: Tensor, decay: float, terms: Sequence[tuple[Tensor, float]]) -> Tensor:
@@ -72,13 +91,13 @@ def _combine(x: Tensor, decay: float, terms: Sequence[tuple[Tensor, float]]) -> 
 class Planner:
     """Writes a plan stage by stage; numbers the predictions and finds out how long each must be kept."""
 
-    def __init__(self, prediction: Prediction, rule: Rule | None = None, sigma_data: float = 1.0) -> None:
-        self._prediction = prediction
-        self._sigma_data = sigma_data
-        self._rule = rule or (lambda s, t, nodes: update(prediction, s, t, nodes, sigma_data))
+    def __init__(self, family: Family, rule: Rule | None = None, *, corrector: bool = False) -> None:
+        self._family = family
+        self._rule = rule or family.update
+        self._corrector = corrector
         self._levels: list[float] = []  # of every prediction, by number
-        self._clean: dict[int, int] = {}  # number of a prediction -> number under which its D is stored too
         self._steps: list[list[Stage]] = []
+        self._open: tuple[float, tuple[int, ...]] | None = None  # start and predictions of a step yet to be corrected
 
     def begin(self) -> None:
         """Start a step."""
@@ -89,11 +108,18 @@ class Planner:
         number = len(self._levels)
         self._levels.append(at)
         used = (number, *nodes)
-        decay, weights = self._rule(s, t, [self._levels[node] for node in used])
-        terms = tuple((node, weight) for node, weight in zip(used, weights, strict=True) if weight)
-        saves = ((number, kappa(self._prediction, at, self._sigma_data)),)
-        self._steps[-1].append(Stage(at, saves, decay, terms))
+        correction = None
+        if not self._steps[-1] and self._open is not None:
+            start, before = self._open
+            correction = self._update(start, s, (number, *before))
+        saves = ((number, self._family.kappa(at)),)
+        self._steps[-1].append(Stage(at, saves, self._update(s, t, used), correction))
+        self._open = (s, used) if self._corrector else None
         return number
+
+    def _update(self, s: float, t: float, used: Sequence[int]) -> Update:
+        decay, weights = self._rule(s, t, [self._levels[node] for node in used])
+        return Update(decay, tuple((node, weight) for node, weight in zip(used, weights, strict=True) if weight))
 
     def multistep(self, s: float, t: float, nodes: Sequence[int]) -> int:
         """A step of one evaluation, from the new prediction and those of earlier steps."""
@@ -133,27 +159,30 @@ class Planner:
         if extrapolate and far:
             near_weight, far_weight = extrapolation_to_zero(last, self._levels[far[-1]])
             terms = ((number, near_weight), (self._save_clean(far[-1]), far_weight))
-        self._steps[-1].append(Stage(last, ((number, None),), 0.0, terms))
+        self._steps[-1].append(Stage(last, ((number, None),), Update(0.0, terms)))
 
     def _save_clean(self, number: int) -> int:
         """Have D itself stored beside prediction `number`; under which number it then is."""
-        if self._prediction == "data":
+        if self._family.prediction == "data":
             return number
         clean = -1 - number
         for stages in self._steps:
             for index, stage in enumerate(stages):
                 if stage.saves[0][0] == number:
-                    stages[index] = Stage(stage.sigma, (*stage.saves, (clean, None)), stage.decay, stage.terms)
+                    stages[index] = replace(stage, saves=(*stage.saves, (clean, None)))
         return clean
 
     def plan(self) -> list[Step]:
         """The steps, each with what later ones still need."""
         needed: set[int] = set()
+        base_needed = False
         steps: list[Step] = []
         for stages in reversed(self._steps):
+            steps.append(Step(tuple(stages), tuple(sorted(needed)), base_needed))
+            updates = [u for stage in stages for u in (stage.update, stage.correction) if u is not None]
             saved = {number for stage in stages for number, _ in stage.saves}
-            steps.append(Step(tuple(stages), tuple(sorted(needed))))
-            needed = (needed | {number for stage in stages for number, _ in stage.terms}) - saved
+            needed = (needed | {number for update in updates for number, _ in update.terms}) - saved
+            base_needed = any(stage.correction for stage in stages)
         return steps[::-1]
 
 

@@ -174,7 +174,7 @@ def test_the_true_third_order_multistep_is_the_integrator_on_data(x: Tensor, sig
 
 def test_the_true_third_order_formula_takes_the_second_difference_twice() -> None:
     """One step with two predictions of the past, by divided differences."""
-    from genaudio.samplers.exponential import update
+    from genaudio.samplers.exponential import Family
 
     sigmas = [5.0, 2.0, 1.1, 0.4]
     lam = [-math.log(sigma) for sigma in sigmas]
@@ -188,7 +188,7 @@ def test_the_true_third_order_formula_takes_the_second_difference_twice() -> Non
         slope = first + r0 / (r0 + r1) * (first - second)
         return -math.expm1(-h) * newest + phi_2 * slope - 2 * phi_3 * (first - second) / (r0 + r1)
 
-    decay, weights = update("data", sigmas[2], sigmas[3], [sigmas[2], sigmas[1], sigmas[0]], 1.0)
+    decay, weights = Family("data").update(sigmas[2], sigmas[3], [sigmas[2], sigmas[1], sigmas[0]])
     assert decay == pytest.approx(sigmas[3] / sigmas[2])
     units = [by_differences(1, 0, 0), by_differences(0, 1, 0), by_differences(0, 0, 1)]
     assert weights == pytest.approx(units, rel=1e-12)
