@@ -18,7 +18,6 @@ class Cosine(ScaledSchedule):
 
     def ratios(self, ramp: Tensor, lowest: float, highest: float) -> Tensor:
         """tan of an angle that falls uniformly; above 45 degrees 1 / tan of its complement, which rounds less."""
-        complement, angle = math.atan(1 / highest), math.atan(lowest)
-        falling = angle + (math.pi / 2 - complement - angle) * (1 - ramp)
-        rising = complement + (math.pi / 2 - complement - angle) * ramp
-        return falling.tan().where(falling < math.pi / 4, 1 / rising.tan())
+        angle = math.atan(highest) * (1 - ramp) + math.atan(lowest) * ramp
+        complement = math.atan(1 / highest) * (1 - ramp) + math.atan(1 / lowest) * ramp
+        return angle.tan().where(angle < math.pi / 4, 1 / complement.tan())

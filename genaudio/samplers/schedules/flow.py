@@ -24,6 +24,6 @@ class Flow(ScaledSchedule):
     def ratios(self, ramp: Tensor, lowest: float, highest: float) -> Tensor:
         """shift t / (1 - t) with t falling uniformly."""
         high, low = highest / self.shift, lowest / self.shift
-        first, last = high / (1 + high), low / (1 + low)
-        rest = 1 / (1 + high) + ramp * (first - last)  # 1 - t, which near pure noise t itself does not resolve
-        return self.shift * (first + ramp * (last - first)) / rest
+        time = high / (1 + high) * (1 - ramp) + low / (1 + low) * ramp
+        rest = 1 / (1 + high) * (1 - ramp) + 1 / (1 + low) * ramp  # 1 - t, which t does not resolve near pure noise
+        return self.shift * time / rest
