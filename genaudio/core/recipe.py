@@ -17,10 +17,10 @@ from pydantic import SerializeAsAny, ValidationError, ValidationInfo, field_vali
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from genaudio.core.component import Component, Settings, parameter
-from genaudio.core.errors import GenaudioError, Position, Problem, RecipeError
+from genaudio.core.errors import GenaudioError, Position, Problem, RecipeError, UnknownComponentError
 from genaudio.core.overrides import Overridden, apply_overrides
 from genaudio.core.recipe_checks import cross_block_problems
-from genaudio.core.registry import KINDS, Registry
+from genaudio.core.registry import KINDS, Registry, suggestion
 from genaudio.core.settings import ReportSettings, SamplingSettings, TrainingSettings
 from genaudio.core.validation import NOTHING, UNKNOWN_KEY, ClassOfBlock, problems_of
 from genaudio.core.yaml_positions import Document, Path_, read_yaml
@@ -182,6 +182,9 @@ def build_component(kind: str, value: Any, info: ValidationInfo) -> Component:
         problem = error.problems[0]
         if name.lower() in ("none", "no", "off") and kind in OPTIONAL_BLOCKS:
             problem = Problem(problem.given, problem.expected, f"for no {kind}, write null")
+        elif kind in AUTO_BLOCKS and isinstance(error, UnknownComponentError):
+            names = block_names(kind, registry)
+            problem = Problem(problem.given, f"one of {', '.join(names)}", suggestion(name, names) or problem.mend)
         raise _refuse(("type",), name, problem) from None
     try:
         return cls.model_validate({key: item for key, item in block.items() if key != "type"})
