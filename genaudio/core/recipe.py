@@ -183,8 +183,8 @@ def build_component(kind: str, value: Any, info: ValidationInfo) -> Component:
         if name.lower() in ("none", "no", "off") and kind in OPTIONAL_BLOCKS:
             problem = Problem(problem.given, problem.expected, f"for no {kind}, write null")
         elif kind in AUTO_BLOCKS and isinstance(error, UnknownComponentError):
-            names = block_names(kind, registry)
-            problem = Problem(problem.given, f"one of {', '.join(names)}", suggestion(name, names) or problem.mend)
+            known = block_names(kind, registry)
+            problem = Problem(problem.given, f"one of {', '.join(known)}", suggestion(name, known) or problem.mend)
         raise _refuse(("type",), name, problem) from None
     try:
         return cls.model_validate({key: item for key, item in block.items() if key != "type"})
