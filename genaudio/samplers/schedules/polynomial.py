@@ -13,11 +13,14 @@ from genaudio.samplers.schedules.base import RampSchedule
 class Polynomial(RampSchedule):
     """ln(sigma / sigma_min) goes as (1 - ramp)^rho: above 1 more levels near sigma_min, below 1 near sigma_max.
 
-    rho 1 is `exponential`. Known as polyexponential in k-diffusion.
+    rho 1 is `exponential`. Known as polyexponential in k-diffusion (`get_sigmas_polyexponential`).
     """
 
     rho: float = parameter(
-        1.0, gt=0, description="Exponent of the warp", source="k-diffusion, get_sigmas_polyexponential"
+        0.8,
+        gt=0,
+        description="Exponent of the warp",
+        source="benchmarks/samplers/schedules.py; 1 in k-diffusion",
     )
 
     def levels(self, ramp: Tensor, sigma_min: float, sigma_max: float) -> Tensor:

@@ -15,7 +15,7 @@ def test_the_root_of_the_logarithm_is_uniform(rho: float) -> None:
 
 
 def test_rho_1_is_exponential() -> None:
-    torch.testing.assert_close(Polynomial().sigmas(30, 0.01, 10.0), Exponential().sigmas(30, 0.01, 10.0))
+    torch.testing.assert_close(Polynomial(rho=1.0).sigmas(30, 0.01, 10.0), Exponential().sigmas(30, 0.01, 10.0))
 
 
 def test_a_larger_rho_puts_more_levels_near_the_low_end() -> None:
