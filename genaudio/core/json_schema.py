@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genaudio.core.recipe import BLOCKS, OPTIONAL_BLOCKS, Recipe, default_types
+from genaudio.core.recipe import AUTO, AUTO_BLOCKS, BLOCKS, OPTIONAL_BLOCKS, Recipe, block_names, default_types
 from genaudio.core.registry import Registry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,9 +28,10 @@ def recipe_schema(registry: Registry) -> dict[str, Any]:
 
 def _block(kind: str, registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
     entries = registry.entries(kind)
-    names = {"enum": [entry.name for entry in entries]}
+    names = {"enum": block_names(kind, registry)}
     conditions = []
-    bare = []  # names that stand for a component by themselves: all of its fields have defaults
+    # names that stand for a component by themselves: all of its fields have defaults
+    bare = [AUTO] if kind in AUTO_BLOCKS else []
     for entry in entries:
         definition = f"{kind}.{entry.name.replace('/', '.')}"
         try:

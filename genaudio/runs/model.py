@@ -1,7 +1,8 @@
 """A trained model on disk, and in the hand of a user: `genaudio.load(folder).generate(8, label="rain")`.
 
 A model folder holds `model.safetensors` (the averaged weights) and `model.json`: the components that sampling needs,
-the classes, the audio format, the measured `sigma_data` and the weights' SHA-256. Nothing in it is executed.
+the classes, the audio format, the measured `sigma_data` and the weights' SHA-256. It may hold `schedules.json` too, the
+grids that `gen tune-schedule` found for the model. Nothing in it is executed.
 
 Shapes: waveform (batch, channels, time), float32.
 """
@@ -9,6 +10,7 @@ Shapes: waveform (batch, channels, time), float32.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +31,11 @@ from genaudio.networks.conditioners.base import DROPPED, Conditioner
 from genaudio.preconditioners.base import Preconditioner
 from genaudio.representations.base import Representation
 from genaudio.runs.sampling import TILE, Generator, SamplingPlan, check_whole
+from genaudio.runs.tuned import schedule_of_model
 from genaudio.samplers.base import Solver
 from genaudio.samplers.guidance.base import Guidance
 from genaudio.samplers.schedules.base import Schedule
+from genaudio.samplers.schedules.tuned_file import FILE_NAME as TUNED_GRIDS
 from genaudio.training.device import resolve_device
 from genaudio.training.model import DiffusionModel, build_model
 
@@ -51,7 +55,7 @@ class AudioFormat:
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model: call `generate`."""
+    """A trained model: call `generate`. `folder` is the model folder that it is from; None for one in memory."""
 
     weights: DiffusionModel
     components: Mapping[str, Component | None]
@@ -59,6 +63,7 @@ class Model:
     audio: AudioFormat
     device: torch.device
     card: Mapping[str, Any]
+    folder: Path | None = None
 
     @property
     def sample_rate(self) -> int:
@@ -99,14 +104,19 @@ class Model:
         """How to sample with exactly these components (None: no guidance), and the recipe's budget if none is given."""
         if nfe is None and num_steps is None:
             nfe, num_steps = self.card["budget"].get("nfe"), self.card["budget"].get("num_steps")
+        solver = cast(Solver, sampler["solver"])
         return SamplingPlan.of(
-            cast(Solver, sampler["solver"]),
-            cast(Schedule, sampler["schedule"]),
+            solver,
+            self.own_schedule(cast(Schedule, sampler["schedule"]), solver),
             cast("Guidance | None", sampler["guidance"]),
             sigma_data=self.sigma_data,
             nfe=nfe,
             num_steps=num_steps,
         )
+
+    def own_schedule(self, schedule: Schedule, solver: Solver) -> Schedule:
+        """`schedule`, a `tuned` one with the grids of this model; raises `RunError` where it has none."""
+        return schedule_of_model(schedule, solver, self.folder, self.card.get("sha256", ""))
 
     def generate(
         self,
@@ -204,6 +214,8 @@ class Model:
                 "sha256": sha256(partial / "model.safetensors"),
             }
             write_json(partial / "model.json", card)
+            if self.folder is not None and (self.folder / TUNED_GRIDS).exists():
+                shutil.copyfile(self.folder / TUNED_GRIDS, partial / TUNED_GRIDS)
 
     def _component(self, kind: str, value: Component | str | Mapping[str, Any] | None) -> Component | None:
         if value is None:
@@ -272,7 +284,7 @@ def load(path: str | Path, device: str = "auto") -> Model:
         raise RunError(f"{weights_file} does not fit the network in model.json: {error}") from error
     where = resolve_device(device)
     kept = {key: card[key] for key in ("budget", "precision", "step", "name", "sha256")}
-    return Model(weights.to(where).eval(), components, classes, audio, where, kept)
+    return Model(weights.to(where).eval(), components, classes, audio, where, kept, folder)
 
 
 def _regroup(tiles: Iterator[Tensor], batch_size: int) -> Iterator[Tensor]:

@@ -13,7 +13,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import soundfile
 from torch import Tensor
@@ -23,6 +23,7 @@ from genaudio.core.errors import RunError
 from genaudio.core.files import atomic_file, write_json, write_text
 from genaudio.core.progress import Progress
 from genaudio.core.seeds import derive_seed
+from genaudio.preconditioners.base import Preconditioner
 from genaudio.reports.audio import SILENT_DBFS, level
 from genaudio.runs.model import Model, describe
 from genaudio.runs.sampling import SamplingPlan
@@ -151,6 +152,7 @@ def file_name(label: str | None) -> str:
 
 def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
     plan = request.plan
+    preconditioner = cast(Preconditioner, model.components["preconditioner"])
     return {
         "format": FORMAT,
         "genaudio": genaudio.__version__,
@@ -161,6 +163,7 @@ def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
         "schedule": describe("schedule", plan.schedule),
         "guidance": describe("guidance", plan.guidance),
         "num_steps": plan.num_steps,
+        "sigmas": plan.schedule.sigmas(plan.num_steps, preconditioner.sigma_min, preconditioner.sigma_max).tolist(),
         "evaluations": plan.evaluations,
         "device": model.device.type,
         "request": {

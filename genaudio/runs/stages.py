@@ -19,6 +19,7 @@ from genaudio.reports.page import write_report
 from genaudio.runs.model import AudioFormat, Model, load, pack
 from genaudio.runs.samples import SampleRequest, write_samples
 from genaudio.runs.sampling import SamplingPlan
+from genaudio.runs.tuned import is_open
 from genaudio.training.device import resolve_device
 from genaudio.training.log import read_metrics
 from genaudio.training.model import DiffusionModel, build_model
@@ -30,16 +31,19 @@ if TYPE_CHECKING:
     from genaudio.datasets.base import Clip, Clips
     from genaudio.networks.conditioners.base import Conditioner
     from genaudio.runs.pipeline import RunContext
+    from genaudio.samplers.schedules.base import Schedule
 
 
 def check(context: RunContext) -> None:
-    """Raise what training or sampling would stumble over: device, dataset, labels, budget, the network's shape."""
+    """Raise what training or sampling would stumble over: device, dataset, labels, budget, levels, network's shape."""
     recipe = context.recipe
     resolve_device(recipe.device)
     clips = context.clips("train")
     conditioner = _conditioner(recipe, clips)
     _sampling_labels(recipe, clips.classes if conditioner else ())
-    _sampling_plan(recipe, conditional=conditioner is not None)
+    plan = _sampling_plan(recipe, recipe.schedule, conditional=conditioner is not None)
+    if not is_open(plan.schedule):
+        plan.schedule.sigmas(plan.num_steps, recipe.preconditioner.sigma_min, recipe.preconditioner.sigma_max)
     _untrained(recipe, clips)
 
 
@@ -67,7 +71,7 @@ def train(context: RunContext) -> dict[str, object]:
         clips=clips,
         representation=recipe.representation,
         preconditioner=preconditioner,
-        noise=recipe.noise,
+        noise=recipe.noise.fitted(sigma_data),
         label_dropout=conditioner.dropout if conditioner else 0.0,
         device=device,
     )
@@ -114,13 +118,13 @@ def _untrained(recipe: Recipe, clips: Clips) -> tuple[tuple[int, int, int], Diff
     return shape, build_model(recipe.network, conditioner, shape, len(clips.classes), recipe.seed)
 
 
-def _sampling_plan(recipe: Recipe, *, conditional: bool, sigma_data: float = 0.5) -> SamplingPlan:
+def _sampling_plan(recipe: Recipe, schedule: Schedule, *, conditional: bool, sigma_data: float = 0.5) -> SamplingPlan:
     """How the recipe samples; before training, when `sigma_data` is not known, only good for checking the budget."""
     budget = recipe.sampling
     guidance = recipe.guidance if conditional else None  # without classes there is nothing to guide to
     return SamplingPlan.of(
         recipe.solver,
-        recipe.schedule,
+        schedule,
         guidance,
         sigma_data=sigma_data,
         nfe=budget.nfe,
@@ -154,7 +158,8 @@ def sample(context: RunContext) -> dict[str, object]:
     recipe, files = context.recipe, context.directory
     model = load(files.path, recipe.device)
     settings = recipe.sampling
-    plan = _sampling_plan(recipe, conditional=model.conditional, sigma_data=model.sigma_data)
+    schedule = model.own_schedule(recipe.schedule, recipe.solver)
+    plan = _sampling_plan(recipe, schedule, conditional=model.conditional, sigma_data=model.sigma_data)
     request = SampleRequest(
         labels=_sampling_labels(recipe, model.classes if model.conditional else ()),
         clips_per_label=settings.clips_per_class,
