@@ -6,7 +6,7 @@ import difflib
 import importlib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -185,6 +185,14 @@ class Registry:
                 mend=f"report this to the authors of {entry.distribution}",
             )
         return cls
+
+    def describe(self, kind: str, block: Component | Sequence[Component] | None) -> Any:
+        """A component, or a list of them, as a resolved recipe writes it: its type and every field, in plain data."""
+        if block is None:
+            return None
+        if isinstance(block, Component):
+            return {"type": self.name_of(kind, block), **block.model_dump(mode="json")}
+        return [self.describe(kind, component) for component in block]
 
     def name_of(self, kind: str, component: Component) -> str:
         """The name under which a component's class is registered."""
