@@ -173,7 +173,8 @@ def build_component(kind: str, value: Any, info: ValidationInfo, *, in_list: boo
         raise _refuse((), value, Problem("", f"a mapping with 'type', or the name of a {kind}{also}: {names}"))
     if "type" not in block:
         names = ", ".join(registry.names(kind))
-        raise _refuse(("type",), None, Problem(NOTHING, f"one of {names}", f"write {kind}: {{type: …}}"))
+        mend = "write {type: …}" if in_list else f"write {kind}: {{type: …}}"
+        raise _refuse(("type",), None, Problem(NOTHING, f"one of {names}", mend))
     name = block["type"]
     if not isinstance(name, str):
         raise _refuse(("type",), name, Problem("", f"one of {', '.join(registry.names(kind))}"))

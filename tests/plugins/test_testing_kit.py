@@ -17,7 +17,7 @@ from genaudio.samplers.euler import Euler
 from genaudio.samplers.heun import Heun
 from genaudio.samplers.schedules.karras import Karras
 
-REQUIRED = {"root": "sounds"}
+REQUIRED = {"root": "sounds", "high": 5.0, "model": "runs/weak"}
 
 
 @pytest.mark.parametrize(("kind", "name"), [row[:2] for row in BUILTINS])
