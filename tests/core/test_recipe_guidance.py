@@ -139,12 +139,12 @@ def test_each_value_of_an_item_knows_where_it_came_from(recipe_file: Path) -> No
 MISTAKES = [
     ("an empty list", "guidance: []", ":3:11  guidance", ["an empty list", "at least one guidance, or null for none"]),
     ("a number", "guidance: 3", ":3:11  guidance", ["a guidance or null, or a list: cfg, apg"]),
-    ("an unknown name", "guidance: [cfg, rescael]", ":3:17  guidance.1", ["did you mean 'rescale'?"]),
+    ("an unknown name", "guidance: [cfg, rescael]", ":3:17  guidance.1.type", ["did you mean 'rescale'?"]),
     ("an unknown type", "guidance: [{type: cgf}]", ":3:19  guidance.0.type", ["did you mean 'cfg'?"]),
     ("no type of a single one", "guidance: {scale: 3}", ":3:1  guidance.type", ["write guidance: {type: …}"]),
     ("no type", "guidance: [{scale: 3}]", ":3:12  guidance.0.type", ["nothing", "one of cfg"]),
     ("null in it", "guidance: [cfg, null]", ":3:17  guidance.1", ["null", "a mapping with 'type', or the name"]),
-    ("none in it", "guidance: [none]", ":3:12  guidance.0", ["guidance 'none'", "one of cfg"]),
+    ("none in it", "guidance: [none]", ":3:12  guidance.0.type", ["guidance 'none'", "one of cfg"]),
     ("a list in it", "guidance: [[cfg]]", ":3:12  guidance.0", ["[cfg]", "a mapping with 'type'"]),
     (
         "out of bounds",
@@ -205,7 +205,7 @@ def test_all_mistakes_of_a_list_are_reported_at_once(tmp_path: Path) -> None:
         open_recipe(path)
     assert [problem.path for problem in caught.value.problems] == [
         "guidance.0.scale",
-        "guidance.1",
+        "guidance.1.type",
         "guidance.2.phi",
         "guidance.2.psi",
     ]

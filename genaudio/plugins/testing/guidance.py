@@ -79,7 +79,7 @@ def _trajectory(
         where = " ".join(part for part in (f"at sigma {sigma:g}", case) if part)
         reads = "guided" in needs
         guided = drawn["guided"].clone() if reads else torch.full_like(drawn["guided"], torch.nan)
-        estimates = {name: drawn[name].clone() for name in needs if name != "guided"}
+        estimates: dict[Estimate, Tensor] = {name: drawn[name].clone() for name in needs if name != "guided"}
         try:
             result, following = guidance.guide(guided, estimates, sigma, state)
             again, _ = guidance.guide(guided, estimates, sigma, state)
