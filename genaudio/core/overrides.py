@@ -106,8 +106,9 @@ def _set_component(
     dropped = [key for key in _fields(old) if key not in _fields(new)]
     if dropped:
         change = f"{_types(old)} → {_types(new)}" if new else "null"
-        where = ".".join(map(str, place))
-        result.notices.append(f"{where}: {change}, so these keys of the recipe were dropped: {', '.join(dropped)}")
+        result.notices.append(
+            f"{_dotted(*place)}: {change}, so these keys of the recipe were dropped: {', '.join(dropped)}"
+        )
     if len(place) == 2:
         result.data[kind][place[1]] = new
     else:
@@ -131,6 +132,10 @@ def _types(block: Any) -> str:
     return str(block.get("type") if isinstance(block, dict) else block)
 
 
+def _dotted(*path: str | int) -> str:
+    return ".".join(map(str, path))
+
+
 def _set_value(result: Overridden, override: Override, default_types: Mapping[str, str | None]) -> None:
     path = override.path
     kind = str(path[0])
@@ -142,20 +147,19 @@ def _set_value(result: Overridden, override: Override, default_types: Mapping[st
             block[path[1]] = {"type": item} if isinstance(item, str) else item
     here: Any = result.data
     for depth, key in enumerate(path):
-        above = ".".join(map(str, path[:depth]))
+        above = _dotted(*path[:depth])
         last = depth == len(path) - 1
         if isinstance(here, list):
             if not isinstance(key, int) or key >= len(here):
-                first = ".".join([above, "0", *map(str, path[depth:])])
-                named = here and not isinstance(key, int)
+                mend = f"give the whole list: --set '{above}=[…]'"
+                if here and not isinstance(key, int):
+                    mend = f"for the first item: --set {_dotted(above, 0, *path[depth:])}=…"
                 result.problems.append(
                     Problem(
                         f"the index {key!r} into a list of {len(here)}",
                         f"an index from 0 to {len(here) - 1}" if here else "no index; the list is empty",
-                        f"for the first item: --set {first}=…"
-                        if named
-                        else f"give the whole list: --set '{above}=[…]'",
-                        ".".join(map(str, path)),
+                        mend,
+                        _dotted(*path),
                         override.position,
                     )
                 )
@@ -164,17 +168,12 @@ def _set_value(result: Overridden, override: Override, default_types: Mapping[st
             found = "is not in the recipe" if here is None else f"is {here!r}"
             mend = f"--set '{above}=[…]' gives the whole list" if isinstance(key, int) else ""
             if isinstance(here, dict) and not last and above in default_types:
-                found, mend = (
-                    "is no list",
-                    f"leave the index out: --set {'.'.join([above, *map(str, path[depth + 1 :])])}=…",
-                )
+                found, mend = "is no list", f"leave the index out: --set {_dotted(above, *path[depth + 1 :])}=…"
             elif above in default_types and not isinstance(key, int):
                 found = f"is {'null' if here is None else repr(here)}"
                 mend = f"choose its type first: --set {above}=NAME"
             expected = "a list" if isinstance(key, int) else "a mapping"
-            result.problems.append(
-                Problem(f"{above} {found}", expected, mend, ".".join(map(str, path)), override.position)
-            )
+            result.problems.append(Problem(f"{above} {found}", expected, mend, _dotted(*path), override.position))
             return
         if last:
             here[key] = override.value

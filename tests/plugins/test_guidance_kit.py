@@ -108,6 +108,13 @@ class _Overflowing(CFG):
         return guided * (squares / squares), state
 
 
+class _Looking(CFG):
+    """It decides by the values of a tensor."""
+
+    def guide(self, guided: Tensor, estimates: Estimates, sigma: float, state: Any) -> tuple[Tensor, Any]:
+        return (2 * guided if bool(guided.isfinite().all()) else guided), state
+
+
 @pytest.mark.parametrize(
     ("guidance", "words"),
     [
@@ -120,6 +127,7 @@ class _Overflowing(CFG):
         (_Widening(scale=2.0), "at sigma 1e+06 in float32 it changes shape, dtype or device"),
         (_Forgetful(scale=2.0), "it modifies its state"),
         (_Overflowing(scale=2.0), "in float16 its result is not finite"),
+        (_Looking(scale=2.0), "at sigma 1e+06 it looks at values, for which a GPU is waited for"),
         (CFG(scale=1.0), "it needs nothing at any noise level"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Guidance) else "",

@@ -17,7 +17,8 @@ _HALF = (torch.float16, torch.bfloat16)
 
 
 def check_guidance(guidance: Guidance) -> None:
-    """Check guidance: that it says what it reads, is pure, keeps dtype and device, and that items are independent.
+    """Check guidance: that it says what it reads, is pure, keeps dtype and device, that items are independent, and that
+    it never waits for a device.
 
     Make it with parameters with which it changes something: one that needs nothing at any noise level is a finding.
     """
@@ -40,6 +41,7 @@ def check_guidance(guidance: Guidance) -> None:
         large = {name: (30 * x).to(dtype) for name, x in _drawn((2, 2, 64, 32)).items()}
         _trajectory(guidance, large, findings, f"in {str(dtype).removeprefix('torch.')}")
 
+    _check_no_waiting(guidance, findings)
     equal = dict.fromkeys(drawn, drawn["conditional"])
     _trajectory(guidance, equal, findings, "where all estimates are the same")
     _trajectory(guidance, {name: torch.zeros_like(x) for name, x in drawn.items()}, findings, "where all are zero")
@@ -64,6 +66,24 @@ def _check_needs(guidance: Guidance, findings: Findings) -> None:
     findings.expect(not undeclared, f"it needs {undeclared}, which its class attribute `uses` leaves out")
     findings.expect(bool(needed), "it needs nothing at any noise level: check it with parameters that change something")
     findings.expect("weak" not in needed or guidance.weak_model is not None, "it needs weak and names no weak_model")
+
+
+def _check_no_waiting(guidance: Guidance, findings: Findings) -> None:
+    """On tensors without values whatever looks at a value fails, where on a GPU the host would wait for it."""
+    empty = {name: x.to("meta") for name, x in _drawn((2, 2, 5, 4)).items()}
+    state = guidance.init()
+    for sigma in SIGMAS:
+        needs = guidance.needs(sigma)
+        if needs:
+            estimates: dict[Estimate, Tensor] = {name: empty[name] for name in needs if name != "guided"}
+            try:
+                _, state = guidance.guide(empty["guided"], estimates, sigma, state)
+            except (RuntimeError, NotImplementedError) as error:
+                reason = str(error).partition("\n")[0]
+                findings.expect(
+                    False, f"at sigma {sigma:g} it looks at values, for which a GPU is waited for: {reason}"
+                )
+                return
 
 
 def _trajectory(

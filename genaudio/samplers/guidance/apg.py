@@ -17,7 +17,8 @@ class APG(Guidance):
 
     From the difference d = D(condition) - D(null) of each evaluation:
 
-    1. momentum: d <- d + momentum d_before; a negative one leaves out what the evaluations have in common;
+    1. momentum: d <- d + momentum d_before, the d of this line an evaluation before; a negative one takes off what
+       evaluations have in common;
     2. threshold: d <- d min(1, norm_threshold / |d|), |d| over all elements of an item;
     3. projection: d = d_parallel + d_orthogonal along and across D(condition); d <- d_orthogonal + eta d_parallel,
        since the parallel part makes strong guidance too loud and saturated;
