@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,9 +34,7 @@ def create_at(place: str, kind: str, type: str, parameters: Mapping[str, Any]) -
     try:
         return cls.model_validate(parameters)
     except ValidationError as error:
-        raise GenaudioError.of(
-            [
-                Problem(p.given, p.expected, p.mend, place + p.path if p.path else place.rstrip(":. "), p.position)
-                for p in problems_of(error, parameters, cls)
-            ]
-        ) from None
+        problems: Sequence[Problem] = problems_of(error, parameters, cls)
+    except GenaudioError as error:  # the component's own validator spoke in our terms
+        problems = error.problems
+    raise GenaudioError.of([replace(p, path=place + p.path if p.path else place.rstrip(":. ")) for p in problems])

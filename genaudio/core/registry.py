@@ -35,7 +35,7 @@ KINDS: dict[str, Kind] = {
         Kind("noise", "genaudio.training.noise.base:NoiseDistribution", "Distribution of training noise levels"),
         Kind("schedule", "genaudio.samplers.schedules.base:Schedule", "The noise levels that a solver visits"),
         Kind("solver", "genaudio.samplers.base:Solver", "Integrates from noise to a clip"),
-        Kind("guidance", "genaudio.samplers.guidance.base:Guidance", "Steers a denoiser towards its condition"),
+        Kind("guidance", "genaudio.samplers.guidance.base:Guidance", "Steers the estimates that a solver follows"),
         Kind("embedding", "genaudio.evaluation.embeddings.base:Embedding", "Features of a clip for metrics and audit"),
         Kind("metric", "genaudio.evaluation.metrics.base:Metric", "Compares generated with reference features"),
     )

@@ -138,9 +138,7 @@ def restore(
 
 
 def _folders(root: Path) -> list[Path]:
-    return (
-        sorted(p for p in root.glob("step-[0-9]*") if p.name.removeprefix("step-").isdigit()) if root.is_dir() else []
-    )
+    return sorted(path for path in root.glob("step-*") if path.name.removeprefix("step-").isdecimal())
 
 
 def _flat(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

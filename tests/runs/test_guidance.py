@@ -224,6 +224,8 @@ def test_batch_size_and_tile_never_change_a_guided_sound(
 def test_mistakes_in_a_list_name_the_item(model: Model) -> None:
     with pytest.raises(GenaudioError, match=r"^guidance\.1\.phi\n\s+given     2"):
         model.plan(guidance=["cfg", {"type": "rescale", "phi": 2}])
+    with pytest.raises(GenaudioError, match=r"^guidance\.1\n\s+given     low 3 and high 2"):
+        model.plan(guidance=["cfg", {"type": "interval", "low": 3, "high": 2}])
     with pytest.raises(RunError, match=r"guidance\.1 is 3\n\s+expected  a Guidance, a name"):
         model.plan(guidance=["cfg", 3])
     with pytest.raises(GenaudioError, match=r"did you mean 'rescale'"):
