@@ -55,6 +55,15 @@ BUILTINS = (
         "Exponential multistep integrator, order 1-4, coefficients integrated exactly",
     ),
     ("guidance", "cfg", "samplers.guidance.cfg:CFG", "Classifier-free guidance, one batched evaluation"),
+    ("guidance", "apg", "samplers.guidance.apg:APG", "Adaptive projected guidance: limited, projected, with momentum"),
+    (
+        "guidance",
+        "autoguidance",
+        "samplers.guidance.autoguidance:Autoguidance",
+        "Away from a weaker model: an earlier checkpoint or a smaller network",
+    ),
+    ("guidance", "interval", "samplers.guidance.interval:Interval", "Guidance in a range of noise levels alone"),
+    ("guidance", "rescale", "samplers.guidance.rescale:Rescale", "Brings the deviation back to the unguided one's"),
 )
 
 

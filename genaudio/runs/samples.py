@@ -26,7 +26,7 @@ from genaudio.core.seeds import derive_seed
 from genaudio.preconditioners.base import Preconditioner
 from genaudio.reports.audio import SILENT_DBFS, level
 from genaudio.runs.model import Model, describe
-from genaudio.runs.sampling import SamplingPlan
+from genaudio.runs.sampling import Cost, SamplingPlan
 
 FORMAT = 1
 _REQUEST, _DONE = "request.json", "clips.jsonl"  # in the working folder only
@@ -80,6 +80,8 @@ def write_samples(model: Model, request: SampleRequest, folder: Path, progress: 
     clips = [done[index] for index in sorted(done)]
     made = len(clips) - before
     manifest["seconds_per_clip"] = round((time.perf_counter() - began) / made, 3) if made else None
+    for count in ("evaluations", "network_evaluations"):
+        manifest[count] = _mean([clip[count] for clip in clips])
     manifest["silent_clips"] = sum(clip["rms_dbfs"] < SILENT_DBFS for clip in clips)
     manifest["attenuated_clips"] = sum(clip["gain_db"] < 0 for clip in clips)
     manifest["clips"] = clips
@@ -100,6 +102,7 @@ def _write_missing(
     if not missing:
         return
     before = len(done)
+    costs: list[Cost] = []
     batches = model.stream(
         request.plan,
         [index for index, _ in missing],
@@ -109,12 +112,14 @@ def _write_missing(
         on_step=lambda clips: progress.update(
             before + clips, label=missing[min(int(clips), len(missing) - 1)][1] or ""
         ),
+        on_cost=costs.append,
     )
     waveforms = (waveform for batch in batches for waveform in batch)
-    for (index, label), waveform in zip(missing, waveforms, strict=True):
+    for position, ((index, label), waveform) in enumerate(zip(missing, waveforms, strict=True)):
         name = f"{file_name(label)}/{index:04d}.{request.format}"
         facts = {"file": name, "label": label, "index": index, "seed": derive_seed(request.seed, "item", index)}
-        done[index] = facts | _write_clip(folder / name, waveform, model.sample_rate, request)
+        written = _write_clip(folder / name, waveform, model.sample_rate, request)
+        done[index] = facts | written | vars(costs[position])
         with (folder / _DONE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(done[index]) + "\n")
 
@@ -134,6 +139,12 @@ def _write_clip(path: Path, waveform: Tensor, sample_rate: int, request: SampleR
         subtype = f"PCM_{request.bit_depth}"
         soundfile.write(partial, data, sample_rate, format=request.format.upper(), subtype=subtype)
     return {"gain_db": round(20 * math.log10(gain), 2), **levels(waveform * gain)}
+
+
+def _mean(counts: list[int]) -> int | float:
+    """The mean count, whole where all are the same."""
+    mean = sum(counts) / len(counts)
+    return int(mean) if mean.is_integer() else round(mean, 2)
 
 
 def levels(waveform: Tensor) -> dict[str, float]:
@@ -156,15 +167,15 @@ def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "genaudio": genaudio.__version__,
-        "model": {key: model.card[key] for key in ("name", "step", "sha256")},
+        "model": _identity(model),
         "sample_rate": model.sample_rate,
         "seed": request.seed,
         "solver": describe("solver", plan.solver),
         "schedule": describe("schedule", plan.schedule),
         "guidance": describe("guidance", plan.guidance),
+        "weak_models": [_identity(weak) | {"path": path} for path, weak in plan.weak.items()],
         "num_steps": plan.num_steps,
         "sigmas": plan.schedule.sigmas(plan.num_steps, preconditioner.sigma_min, preconditioner.sigma_max).tolist(),
-        "evaluations": plan.evaluations,
         "device": model.device.type,
         "request": {
             "labels": list(request.labels),
@@ -174,6 +185,10 @@ def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
             "bit_depth": request.bit_depth,
         },
     }
+
+
+def _identity(model: Model) -> dict[str, Any]:
+    return {key: model.card[key] for key in ("name", "step", "sha256")}
 
 
 def _finished_before(folder: Path, manifest: dict[str, Any]) -> dict[str, Any] | None:

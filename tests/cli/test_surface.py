@@ -25,7 +25,7 @@ SURFACE = {
         "--device",
         "--quiet",
     ],
-    "export": ["run", "--out"],
+    "export": ["run", "--out", "--checkpoint"],
     "init": ["path", "--force"],
     "check": ["recipe", "--set", "--resolved", "--json"],
     "schema": ["--out"],

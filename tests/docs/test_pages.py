@@ -23,6 +23,7 @@ NOT_EXECUTED = "<!-- not executed -->"
 EXECUTED = (
     "python.md",
     "sampling.md",
+    "guidance.md",
     "representation.md",
     "data.md",
     "training.md",
