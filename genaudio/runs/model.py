@@ -28,6 +28,8 @@ from genaudio.networks.base import Network
 from genaudio.networks.conditioners.base import DROPPED, Conditioner
 from genaudio.preconditioners.base import Preconditioner
 from genaudio.representations.base import Representation
+from genaudio.runs.course import GENERATION, Course
+from genaudio.runs.editing import inpainting, inversion, variation
 from genaudio.runs.sampling import TILE, Generator, SamplingPlan, check_whole
 from genaudio.samplers.base import Solver
 from genaudio.samplers.guidance.base import Guidance
@@ -68,7 +70,17 @@ class Model:
     @property
     def sigma_data(self) -> float:
         """Standard deviation of the encoded training data."""
-        return float(cast(Preconditioner, self.components["preconditioner"]).sigma_data)
+        return float(self.preconditioner.sigma_data)
+
+    @property
+    def representation(self) -> Representation:
+        """What the model sees of a waveform."""
+        return cast(Representation, self.components["representation"])
+
+    @property
+    def preconditioner(self) -> Preconditioner:
+        """What makes a denoiser of the network; it has the range of noise levels."""
+        return cast(Preconditioner, self.components["preconditioner"])
 
     @property
     def tile(self) -> int:
@@ -116,6 +128,7 @@ class Model:
         *,
         first_index: int = 0,
         batch_size: int = 16,
+        course: Course = GENERATION,
         on_step: Callable[[float], None] | None = None,
         **sampler: Any,
     ) -> tuple[Tensor, int]:
@@ -123,14 +136,17 @@ class Model:
 
         `label` is one of `classes`; without one, a conditional model is sampled without condition. Equal arguments give
         equal bytes on one machine, and item i, counted from `first_index`, does not depend on `count` or `batch_size`.
-        `sampler` takes what `plan` takes: `solver`, `schedule`, `guidance`, `nfe` or `num_steps`. `on_step` is called
-        with the number of clips done, in fractions.
+        `sampler` takes what `plan` takes: `solver`, `schedule`, `guidance`, `nfe` or `num_steps`. `course` is what else
+        than plain generation to do (`runs/editing/`). `on_step` is called with the number of clips done, in fractions.
         """
         check_whole(count=(count, 1), seed=(seed, 0), first_index=(first_index, 0), batch_size=(batch_size, 1))
         indices, labels = range(first_index, first_index + count), [label] * count
         plan = self.plan(**sampler)
-        batches = list(self.stream(plan, indices, labels, seed, batch_size=batch_size, on_step=on_step))
+        batches = list(self.stream(plan, indices, labels, seed, batch_size=batch_size, course=course, on_step=on_step))
         return torch.cat(batches), self.sample_rate
+
+    invert, decode_noise = inversion.invert, inversion.decode_noise
+    vary, inpaint = variation.vary, inpainting.inpaint
 
     def stream(
         self,
@@ -140,6 +156,7 @@ class Model:
         seed: int = 0,
         *,
         batch_size: int = 16,
+        course: Course = GENERATION,
         on_step: Callable[[float], None] | None = None,
     ) -> Iterator[Tensor]:
         """The clips of items `indices`, with a label each, in batches `(<= batch_size, channels, time)`."""
@@ -150,7 +167,7 @@ class Model:
             )
         numbers = [self.label_number(label) for label in labels]
         known = [number for number in numbers if number is not None]
-        tiles = self.generator().generate(plan, seed, indices, known or None, on_step=on_step)
+        tiles = self.generator().generate(plan, seed, indices, known or None, course=course, on_step=on_step)
         yield from _regroup(tiles, batch_size)
 
     def label_number(self, label: str | None) -> int | None:
@@ -177,12 +194,11 @@ class Model:
 
     def generator(self) -> Generator:
         """What does the work of `generate`."""
-        representation = cast(Representation, self.components["representation"])
         return Generator(
             self.weights,
-            cast(Preconditioner, self.components["preconditioner"]),
-            representation,
-            representation.shape(self.audio.length, self.audio.channels),
+            self.preconditioner,
+            self.representation,
+            self.representation.shape(self.audio.length, self.audio.channels),
             self.audio.length,
             self.device,
             self.card["precision"],

@@ -20,6 +20,7 @@ from genaudio.core.seeds import derive_seed
 from genaudio.networks.conditioners.base import DROPPED
 from genaudio.preconditioners.base import Preconditioner
 from genaudio.representations.base import Representation
+from genaudio.runs.course import GENERATION, Cost, Course, Tile
 from genaudio.samplers.base import Denoiser, Solver
 from genaudio.samplers.guidance.base import Guidance
 from genaudio.samplers.schedules.base import Schedule
@@ -108,15 +109,16 @@ class Generator:
         indices: Sequence[int],
         labels: Sequence[int] | None,
         *,
+        course: Course = GENERATION,
         on_step: Callable[[float], None] | None = None,
     ) -> Iterator[Tensor]:
         """Waveforms `(tile, channels, length)`, float32 on the CPU, for items `indices`; the last may be shorter.
 
-        `labels` is None for an unconditional model; a label of -1 asks a conditional one for any class. `on_step` gets
-        the number of clips done so far, in fractions.
+        `labels` is None for an unconditional model; a label of -1 asks a conditional one for any class. `course` is
+        what else than plain generation to do. `on_step` gets the number of clips done so far, in fractions.
         """
         tile = TILE.get(self.device.type, 1)
-        sigmas = plan.schedule.sigmas(plan.num_steps, self.preconditioner.sigma_min, self.preconditioner.sigma_max)
+        sigmas = self.sigmas(plan)
         for start in range(0, len(indices), tile):
             some = list(indices[start : start + tile])
             count = len(some)
@@ -131,14 +133,20 @@ class Generator:
                 if on_step is not None:
                     on_step(start + count * done / total)
 
-            x = plan.solver.solve(
-                self._denoiser(plan.guidance, chosen),
-                (noise * float(sigmas[0])).to(self.device),
-                sigmas,
-                generator=generators,
-                callback=told,
-            )
-            yield self.representation.decode(x, self.length)[:count].cpu()
+            denoiser = self._denoiser(plan.guidance, chosen)
+            x = course.solve(plan.solver, Tile(some, noise.to(self.device), denoiser, sigmas, generators, told))
+            yield course.finish(x, self._decode)[:count]
+
+    def sigmas(self, plan: SamplingPlan) -> Tensor:
+        """The noise levels of a generation."""
+        return plan.schedule.sigmas(plan.num_steps, self.preconditioner.sigma_min, self.preconditioner.sigma_max)
+
+    def cost(self, plan: SamplingPlan, course: Course) -> Cost:
+        """What each item of a course costs."""
+        return course.cost(plan.solver, self.sigmas(plan), self.shape)
+
+    def _decode(self, x: Tensor) -> Tensor:
+        return self.representation.decode(x, self.length).cpu()
 
     def _denoiser(self, guidance: Guidance | None, labels: list[int] | None) -> Denoiser:
         bf16 = use_bf16(self.precision, self.device)  # type: ignore[arg-type]
