@@ -5,22 +5,54 @@ Shapes: waveform (channels, time), float32, full scale at 1.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from genaudio.core.errors import DataError
+from genaudio.core.errors import DataError, RunError
+from genaudio.core.files import sha256
 from genaudio.datasets.audio import BadAudioError, Waveform, convert, decode
 from genaudio.reports.audio import SILENT_DBFS, level
 
 if TYPE_CHECKING:
-    from genaudio.runs.model import AudioFormat
+    from genaudio.runs.model import AudioFormat, Model
 
 _ROUNDING = 2  # samples by which resampling may miss a length
+
+
+@dataclass(frozen=True)
+class Source:
+    """The clip of an edit: its file, the model's part of it, and where that begins in s (None: at the beginning)."""
+
+    path: Path
+    waveform: Tensor  # (channels, time)
+    start: float | None
+
+    @classmethod
+    def of(cls, model: Model, path: Path, start: float | None) -> Source:
+        """The clip in a file; raises `DataError` if it cannot be used."""
+        return cls(path, read_clip(path, model.audio, start), start)
+
+    def facts(self) -> dict[str, Any]:
+        """What a manifest says of it."""
+        return {"file": self.path.name, "sha256": sha256(self.path), "start": self.start or 0.0}
+
+
+def edit_label(model: Model, label: str | None) -> str | None:
+    """The label of an edit; raises `RunError` for an unknown one, and for none where the model has classes."""
+    if label is None and model.conditional:
+        raise RunError(
+            "no label, and the model has classes",
+            expected=f"the class to make of the clip: {', '.join(model.classes)}",
+            mend=f"--label {model.classes[0]}",
+        )
+    model.label_number(label)
+    return label
 
 
 def read_clip(path: Path, audio: AudioFormat, start: float | None = None) -> Tensor:
