@@ -9,6 +9,8 @@ import typer
 
 from genaudio.cli import options
 
+POOR_DB = 20.0  # a round trip below this is heard to be another sound
+
 
 def invert(
     model: options.Model,
@@ -40,4 +42,6 @@ def invert(
         f"invert: noise of standard deviation {facts['noise_std']:g}; on the way back, {facts['num_steps']} steps, the "
         f"clip comes out with an error {facts['round_trip_db']:g} dB below it"
     )
+    if facts["round_trip_db"] < POOR_DB:
+        progress.say("invert: that is far from the clip; more steps bring it nearer, and so does guidance.scale=1")
     typer.echo(out)
