@@ -74,8 +74,9 @@ def strength(model: Model, clips: dict[str, list[Tensor]]) -> None:
     for label, waveforms in clips.items():
         shares = []
         for waveform in waveforms:
+            original = picture(waveform[None])
             distances = [
-                float((picture(model.vary(waveform, rate, value, 2, label, 1)[0]) - picture(waveform[None])).std())
+                float((picture(model.vary(waveform, rate, value, 2, label, 1)[0]) - original).square().mean().sqrt())
                 for value in (*STRENGTHS, 1.0)
             ]
             shares.append([distance / distances[-1] for distance in distances[:-1]])

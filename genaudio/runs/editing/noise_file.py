@@ -26,8 +26,9 @@ from genaudio.runs.sampling import SamplingPlan
 _KEY = "genaudio"
 
 
-def write_noise(path: Path, noise: Tensor, facts: Mapping[str, Any]) -> None:
+def write_noise(path: Path | str, noise: Tensor, facts: Mapping[str, Any]) -> None:
     """Write noise `(count, features, freq, time)`; `facts`, plain data, say how it was made. Overwrites nothing."""
+    path = Path(path)
     check_new(path)
     with atomic_file(path) as partial:
         save_file({"noise": noise.contiguous()}, partial, {_KEY: json.dumps(dict(facts), allow_nan=False)})

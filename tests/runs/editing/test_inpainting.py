@@ -16,14 +16,16 @@ def nothing_to_paste(length: int) -> Paste:
     return Paste(torch.ones(length), None)
 
 
-@pytest.mark.parametrize("solver", ["euler", "heun", "dpm", "exponential_integrator"])
+@pytest.mark.parametrize(
+    "solver", [{"type": "euler"}, {"type": "heun", "s_churn": 9.0}, {"type": "dpm"}, {"type": "exponential_integrator"}]
+)
 @pytest.mark.parametrize("resample", [1, 3])
 def test_any_solver_keeps_what_is_known(solver, resample, gaussian, tile):
     encoded = torch.randn(1, 4, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     region = torch.zeros(1, 4, 6, dtype=torch.float64)
     region[..., 2:5] = 1
     course = Inpainting(encoded[0], encoded, region, nothing_to_paste(6), resample)
-    end = course.solve(genaudio.create("solver", solver), tile(gaussian(torch.eye(24).double()), 3, (1, 4, 6)))
+    end = course.solve(genaudio.create("solver", **solver), tile(gaussian(torch.eye(24).double()), 3, (1, 4, 6)))
     assert float((end - encoded)[..., [0, 1, 5]].abs().max()) < 1e-12
     assert float((end - encoded)[..., 2:5].abs().min()) > 1e-6
 
