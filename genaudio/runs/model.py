@@ -145,6 +145,7 @@ class Model:
         batches = list(self.stream(plan, indices, labels, seed, batch_size=batch_size, course=course, on_step=on_step))
         return torch.cat(batches), self.sample_rate
 
+    # Functions of a model, each described where it is written.
     invert, decode_noise = inversion.invert, inversion.decode_noise
     vary, inpaint = variation.vary, inpainting.inpaint
 
