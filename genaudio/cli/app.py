@@ -15,11 +15,14 @@ from genaudio.cli.check import check
 from genaudio.cli.describe import describe
 from genaudio.cli.export import export
 from genaudio.cli.init import init
+from genaudio.cli.inpaint import inpaint
+from genaudio.cli.invert import invert
 from genaudio.cli.listing import list_components
 from genaudio.cli.plugins import plugins
 from genaudio.cli.run import run
 from genaudio.cli.sample import sample
 from genaudio.cli.schema import schema
+from genaudio.cli.vary import vary
 from genaudio.core.errors import GenaudioError
 
 
@@ -62,6 +65,9 @@ def _global_options(
 for _name, _command, _summary in (
     ("run", run, "Train, sample and report."),
     ("sample", sample, "Generate clips from a trained model."),
+    ("vary", vary, "Make variations of a clip."),
+    ("inpaint", inpaint, "Make parts of a clip anew."),
+    ("invert", invert, "Find the noise that a clip comes from."),
     ("export", export, "Copy a trained model into a folder of its own."),
     ("init", init, "Write a commented starter recipe."),
     ("check", check, "Check a recipe without running it."),

@@ -21,17 +21,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import genaudio
-from genaudio.core.component import Component
-from genaudio.core.create import create_at
 from genaudio.core.errors import RunError
 from genaudio.core.files import atomic_folder, sha256, write_json
-from genaudio.core.overrides import apply_overrides
-from genaudio.core.recipe import LIST_BLOCKS
-from genaudio.core.registry import kind_base, suggestion
+from genaudio.core.registry import suggestion
 from genaudio.networks.base import Network
 from genaudio.networks.conditioners.base import DROPPED, Conditioner
 from genaudio.preconditioners.base import Preconditioner
 from genaudio.representations.base import Representation
+from genaudio.runs.blocks import SAMPLER_KINDS, Block, build_block, describe
+from genaudio.runs.course import GENERATION, Course
+from genaudio.runs.editing import inpainting, inversion, variation
 from genaudio.runs.guidance import GuidanceBlock, check_guidance, check_weak_model, weak_paths
 from genaudio.runs.sampling import TILE, Cost, Generator, SamplingPlan, check_whole
 from genaudio.runs.tuned import schedule_of_model
@@ -44,10 +43,7 @@ from genaudio.training.device import resolve_device
 from genaudio.training.model import DiffusionModel, build_model
 
 FORMAT = 1
-SAMPLER_KINDS = ("schedule", "solver", "guidance")
 KINDS = ("representation", "network", "conditioner", "preconditioner", *SAMPLER_KINDS)
-
-Block = Component | tuple[Component, ...] | None  # guidance may be several components
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,17 @@ class Model:
     @property
     def sigma_data(self) -> float:
         """Standard deviation of the encoded training data."""
-        return float(cast(Preconditioner, self.components["preconditioner"]).sigma_data)
+        return float(self.preconditioner.sigma_data)
+
+    @property
+    def representation(self) -> Representation:
+        """What the model sees of a waveform."""
+        return cast(Representation, self.components["representation"])
+
+    @property
+    def preconditioner(self) -> Preconditioner:
+        """What makes a denoiser of the network; it has the range of noise levels."""
+        return cast(Preconditioner, self.components["preconditioner"])
 
     @property
     def tile(self) -> int:
@@ -144,6 +150,7 @@ class Model:
         *,
         first_index: int = 0,
         batch_size: int = 16,
+        course: Course = GENERATION,
         on_step: Callable[[float], None] | None = None,
         **sampler: Any,
     ) -> tuple[Tensor, int]:
@@ -151,14 +158,18 @@ class Model:
 
         `label` is one of `classes`; without one, a conditional model is sampled without condition. Equal arguments give
         equal bytes on one machine, and item i, counted from `first_index`, does not depend on `count` or `batch_size`.
-        `sampler` takes what `plan` takes: `solver`, `schedule`, `guidance`, `nfe` or `num_steps`. `on_step` is called
-        with the number of clips done, in fractions.
+        `sampler` takes what `plan` takes: `solver`, `schedule`, `guidance`, `nfe` or `num_steps`. `course` is what else
+        than plain generation to do (`runs/editing/`). `on_step` is called with the number of clips done, in fractions.
         """
         check_whole(count=(count, 1), seed=(seed, 0), first_index=(first_index, 0), batch_size=(batch_size, 1))
         indices, labels = range(first_index, first_index + count), [label] * count
         plan = self.plan(**sampler)
-        batches = list(self.stream(plan, indices, labels, seed, batch_size=batch_size, on_step=on_step))
+        batches = list(self.stream(plan, indices, labels, seed, batch_size=batch_size, course=course, on_step=on_step))
         return torch.cat(batches), self.sample_rate
+
+    # Functions of a model, each described where it is written.
+    invert, decode_noise = inversion.invert, inversion.decode_noise
+    vary, inpaint = variation.vary, inpainting.inpaint
 
     def stream(
         self,
@@ -168,6 +179,7 @@ class Model:
         seed: int = 0,
         *,
         batch_size: int = 16,
+        course: Course = GENERATION,
         on_step: Callable[[float], None] | None = None,
         on_cost: Callable[[Cost], None] | None = None,
     ) -> Iterator[Tensor]:
@@ -185,7 +197,9 @@ class Model:
             for label in dict.fromkeys(labels):
                 weak.label_number(label)  # which may not know what the model itself knows, as clips without a label
         known = [number for number in numbers if number is not None]
-        tiles = self.generator().generate(plan, seed, indices, known or None, on_step=on_step, on_cost=on_cost)
+        tiles = self.generator().generate(
+            plan, seed, indices, known or None, course=course, on_step=on_step, on_cost=on_cost
+        )
         yield from _regroup(tiles, batch_size)
 
     def label_number(self, label: str | None) -> int | None:
@@ -212,12 +226,11 @@ class Model:
 
     def generator(self) -> Generator:
         """What does the work of `generate`."""
-        representation = cast(Representation, self.components["representation"])
         return Generator(
             self.weights,
-            cast(Preconditioner, self.components["preconditioner"]),
-            representation,
-            representation.shape(self.audio.length, self.audio.channels),
+            self.preconditioner,
+            self.representation,
+            self.representation.shape(self.audio.length, self.audio.channels),
             self.audio.length,
             self.device,
             self.card["precision"],
@@ -262,35 +275,6 @@ def load_weak(path: str, device: str) -> Model:
             expected=problem.expected,
             mend=f"{problem.mend}, or set another path; a relative one counts from the current directory",
         ) from error
-
-
-def build_block(kind: str, block: Any) -> Block:
-    """A component, or a list of them, from what a recipe writes; an empty list is None."""
-    if block is None:
-        return None
-    if kind in LIST_BLOCKS and isinstance(block, list | tuple):
-        items = enumerate(block)
-        return tuple(_component(kind, item, f"{kind}.{index}", f"{kind}.{index}.") for index, item in items) or None
-    return _component(kind, block, kind)
-
-
-def _component(kind: str, value: Any, place: str, path: str | None = None) -> Component:
-    if isinstance(value, kind_base(kind)):
-        return value
-    given = {"type": value} if isinstance(value, str) else value
-    if not isinstance(given, Mapping) or "type" not in given:
-        raise RunError(
-            f"{place} is {value!r}", expected=f"a {kind_base(kind).__name__}, a name, or a mapping with 'type'"
-        )
-    fields = {key: field for key, field in given.items() if key != "type"}
-    return create_at(path or f"{kind} {given['type']}: ", kind, given["type"], fields)
-
-
-def describe(kind: str, block: Block) -> Any:
-    """A component, or a list of them, as a recipe writes it: its type and every field."""
-    from genaudio.plugins.manager import registry
-
-    return registry().describe(kind, block)
 
 
 def load(path: str | Path, device: str = "auto") -> Model:
@@ -361,25 +345,3 @@ def _regroup(tiles: Iterator[Tensor], batch_size: int) -> Iterator[Tensor]:
 def pack(components: Mapping[str, Block]) -> dict[str, Block]:
     """The components that a model keeps, in the order of its card."""
     return {kind: components[kind] for kind in KINDS}
-
-
-def sampler_overrides(model: Model, texts: Sequence[str]) -> dict[str, Block]:
-    """`solver=heun`, `guidance.scale=3` and the like, applied to what the model would sample with.
-
-    Raises `GenaudioError` for anything that is not of the solver, the schedule or the guidance.
-    """
-    described = {kind: describe(kind, model.components[kind]) for kind in SAMPLER_KINDS}
-    changed = apply_overrides(described, texts, dict.fromkeys(SAMPLER_KINDS))
-    if changed.problems:
-        raise RunError.of(changed.problems)
-    for kind in changed.data:
-        if kind not in SAMPLER_KINDS:
-            raise RunError(
-                f"--set {kind}",
-                expected=f"a value of {', '.join(SAMPLER_KINDS)}: the rest of a trained model cannot change",
-                mend=suggestion(kind, SAMPLER_KINDS),
-            )
-    for kind in ("solver", "schedule"):
-        if changed.data[kind] is None:
-            raise RunError(f"--set {kind}=null", expected=f"a {kind}: only guidance can be null")
-    return {kind: build_block(kind, block) for kind, block in changed.data.items()}

@@ -11,9 +11,10 @@ import math
 import re
 import shutil
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import soundfile
 from torch import Tensor
@@ -23,9 +24,10 @@ from genaudio.core.errors import RunError
 from genaudio.core.files import atomic_file, write_json, write_text
 from genaudio.core.progress import Progress
 from genaudio.core.seeds import derive_seed
-from genaudio.preconditioners.base import Preconditioner
 from genaudio.reports.audio import SILENT_DBFS, level
-from genaudio.runs.model import Model, describe
+from genaudio.runs.blocks import describe
+from genaudio.runs.course import GENERATION, Course
+from genaudio.runs.model import Model
 from genaudio.runs.sampling import Cost, SamplingPlan
 
 FORMAT = 1
@@ -35,7 +37,10 @@ FLOOR_DBFS = -120.0  # what silence is written as: JSON has no infinity
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """Which clips to generate: `labels` (None in it: without a label), how many of each, and how to store them."""
+    """Which clips to generate: `labels` (None in it: without a label), how many of each, and how to store them.
+
+    `course` is what else than plain generation to do, `edit` what the manifest says of it.
+    """
 
     labels: tuple[str | None, ...]
     clips_per_label: int
@@ -45,6 +50,8 @@ class SampleRequest:
     batch_size: int = 16
     format: Literal["wav", "flac"] = "wav"
     bit_depth: int = 16
+    course: Course = GENERATION
+    edit: Mapping[str, Any] | None = None
 
     @property
     def count(self) -> int:
@@ -57,11 +64,18 @@ class SampleRequest:
         return list(enumerate(labels, self.first_index))
 
 
-def write_samples(model: Model, request: SampleRequest, folder: Path, progress: Progress) -> dict[str, Any]:
+def write_samples(
+    model: Model,
+    request: SampleRequest,
+    folder: Path,
+    progress: Progress,
+    complete: Callable[[Path, dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
     """Generate what is asked for into `folder` and return the manifest, which is there as `manifest.json` too.
 
     Each clip has its own item index, also across labels. A clip that peaks above full scale is turned down, which its
-    entry says (`gain_db`); it is never clipped.
+    entry says (`gain_db`); it is never clipped. `complete` may add files to the folder, and to the manifest, before it
+    takes its final name.
     """
     folder = folder.absolute()
     manifest = _manifest(model, request)
@@ -85,6 +99,8 @@ def write_samples(model: Model, request: SampleRequest, folder: Path, progress: 
     manifest["silent_clips"] = sum(clip["rms_dbfs"] < SILENT_DBFS for clip in clips)
     manifest["attenuated_clips"] = sum(clip["gain_db"] < 0 for clip in clips)
     manifest["clips"] = clips
+    if complete is not None:
+        complete(partial, manifest)
     write_json(partial / "manifest.json", manifest)
     for name in (_REQUEST, _DONE):
         (partial / name).unlink()
@@ -109,6 +125,7 @@ def _write_missing(
         [label for _, label in missing],
         request.seed,
         batch_size=min(request.batch_size, model.tile),
+        course=request.course,
         on_step=lambda clips: progress.update(
             before + clips, label=missing[min(int(clips), len(missing) - 1)][1] or ""
         ),
@@ -118,13 +135,14 @@ def _write_missing(
     for position, ((index, label), waveform) in enumerate(zip(missing, waveforms, strict=True)):
         name = f"{file_name(label)}/{index:04d}.{request.format}"
         facts = {"file": name, "label": label, "index": index, "seed": derive_seed(request.seed, "item", index)}
-        written = _write_clip(folder / name, waveform, model.sample_rate, request)
+        written = write_clip(folder / name, waveform, model.sample_rate, request)
         done[index] = facts | written | vars(costs[position])
         with (folder / _DONE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(done[index]) + "\n")
 
 
-def _write_clip(path: Path, waveform: Tensor, sample_rate: int, request: SampleRequest) -> dict[str, Any]:
+def write_clip(path: Path, waveform: Tensor, sample_rate: int, request: SampleRequest) -> dict[str, Any]:
+    """Write a waveform `(channels, time)` as `request` wants files; its gain and levels."""
     peak = float(waveform.abs().max())
     if not math.isfinite(peak):
         raise RunError(
@@ -163,7 +181,7 @@ def file_name(label: str | None) -> str:
 
 def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
     plan = request.plan
-    preconditioner = cast(Preconditioner, model.components["preconditioner"])
+    generator = model.generator()
     return {
         "format": FORMAT,
         "genaudio": genaudio.__version__,
@@ -174,8 +192,8 @@ def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
         "schedule": describe("schedule", plan.schedule),
         "guidance": describe("guidance", plan.guidance),
         "weak_models": [_identity(weak) | {"path": path} for path, weak in plan.weak.items()],
-        "num_steps": plan.num_steps,
-        "sigmas": plan.schedule.sigmas(plan.num_steps, preconditioner.sigma_min, preconditioner.sigma_max).tolist(),
+        "num_steps": generator.budget(plan, request.course).num_steps,
+        "sigmas": generator.sigmas(plan).tolist(),
         "device": model.device.type,
         "request": {
             "labels": list(request.labels),
@@ -184,6 +202,7 @@ def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
             "format": request.format,
             "bit_depth": request.bit_depth,
         },
+        **({} if request.edit is None else {"edit": dict(request.edit)}),
     }
 
 

@@ -21,6 +21,7 @@ from genaudio.core.seeds import derive_seed
 from genaudio.networks.conditioners.base import DROPPED
 from genaudio.preconditioners.base import Preconditioner
 from genaudio.representations.base import Representation
+from genaudio.runs.course import GENERATION, Budget, Course, Tile
 from genaudio.samplers.base import Denoiser, Solver
 from genaudio.samplers.guidance.base import Guidance, listed
 from genaudio.samplers.guidance.compose import ConditionalDenoiser, compose
@@ -149,16 +150,18 @@ class Generator:
         indices: Sequence[int],
         labels: Sequence[int] | None,
         *,
+        course: Course = GENERATION,
         on_step: Callable[[float], None] | None = None,
         on_cost: Callable[[Cost], None] | None = None,
     ) -> Iterator[Tensor]:
         """Waveforms `(tile, channels, length)`, float32 on the CPU, for items `indices`; the last may be shorter.
 
-        `labels` is None for an unconditional model; a label of -1 asks a conditional one for any class. `on_step` gets
-        the number of clips done so far, in fractions; `on_cost` the cost of each clip, before its tile.
+        `labels` is None for an unconditional model; a label of -1 asks a conditional one for any class. `course` is
+        what else than plain generation to do. `on_step` gets the number of clips done so far, in fractions; `on_cost`
+        the cost of each clip, before its tile.
         """
         tile = TILE.get(self.device.type, 1)
-        sigmas = plan.schedule.sigmas(plan.num_steps, self.preconditioner.sigma_min, self.preconditioner.sigma_max)
+        sigmas = self.sigmas(plan)
         for start in range(0, len(indices), tile):
             some = list(indices[start : start + tile])
             count = len(some)
@@ -174,17 +177,23 @@ class Generator:
                     on_step(start + count * done / total)
 
             counter = _Counter()
-            x = plan.solver.solve(
-                counter.guided(self._guided(plan, chosen, counter)),
-                (noise * float(sigmas[0])).to(self.device),
-                sigmas,
-                generator=generators,
-                callback=told,
-            )
+            denoiser = counter.guided(self._guided(plan, chosen, counter))
+            x = course.solve(plan.solver, Tile(some, noise.to(self.device), denoiser, sigmas, generators, told))
             if on_cost is not None:
                 for _ in range(count):
                     on_cost(counter.cost(tile))
-            yield self.representation.decode(x, self.length)[:count].cpu()
+            yield course.finish(x, self._decode)[:count]
+
+    def sigmas(self, plan: SamplingPlan) -> Tensor:
+        """The noise levels of a generation."""
+        return plan.schedule.sigmas(plan.num_steps, self.preconditioner.sigma_min, self.preconditioner.sigma_max)
+
+    def budget(self, plan: SamplingPlan, course: Course) -> Budget:
+        """What each item of a course takes."""
+        return course.budget(plan.solver, self.sigmas(plan), self.shape)
+
+    def _decode(self, x: Tensor) -> Tensor:
+        return self.representation.decode(x, self.length).cpu()
 
     def _guided(self, plan: SamplingPlan, labels: list[int] | None, counter: _Counter) -> Denoiser:
         """The guided denoiser of one trajectory."""

@@ -7,6 +7,10 @@ import typer
 
 from genaudio.cli.app import app, main
 
+EDITING = [
+    *("--seed", "--nfe", "--num-steps", "--set", "--first-index", "--batch-size", "--format", "--bit-depth"),
+    *("--device", "--quiet"),
+]
 SURFACE = {
     "run": ["recipe", "--out", "--set", "--only", "--until", "--force", "--quiet"],
     "sample": [
@@ -18,12 +22,21 @@ SURFACE = {
         "--nfe",
         "--num-steps",
         "--set",
+        "--noise",
         "--first-index",
         "--batch-size",
         "--format",
         "--bit-depth",
         "--device",
         "--quiet",
+    ],
+    "vary": ["model", "clip", "--out", "--strength", "--count", "--label", "--start", *EDITING],
+    "inpaint": [
+        *("model", "clip", "--out", "--span", "--band", "--resample", "--count", "--label", "--start"),
+        *EDITING,
+    ],
+    "invert": [
+        *("model", "clip", "--out", "--label", "--start", "--nfe", "--num-steps", "--set", "--device", "--quiet"),
     ],
     "export": ["run", "--out", "--checkpoint"],
     "init": ["path", "--force"],

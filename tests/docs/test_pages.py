@@ -24,6 +24,7 @@ EXECUTED = (
     "python.md",
     "sampling.md",
     "guidance.md",
+    "editing.md",
     "representation.md",
     "data.md",
     "training.md",

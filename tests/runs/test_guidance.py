@@ -360,14 +360,14 @@ def test_what_fills_a_tile_is_not_counted(model: Model, monkeypatch: pytest.Monk
 def test_counts_survive_an_interruption(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import genaudio.runs.samples as samples
 
-    write = samples._write_clip
+    write = samples.write_clip
 
     def stop_at_third(path: Path, *rest: Any) -> Any:
         if path.stem == "0002":
             raise KeyboardInterrupt
         return write(path, *rest)
 
-    monkeypatch.setattr(samples, "_write_clip", stop_at_third)
+    monkeypatch.setattr(samples, "write_clip", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
         written(model, tmp_path / "out", LIST)
     monkeypatch.undo()

@@ -12,7 +12,8 @@ import genaudio
 from genaudio.core.errors import GenaudioError, RunError
 from genaudio.core.progress import Progress
 from genaudio.representations.complex_stft import ComplexSTFT
-from genaudio.runs.model import Model, load, sampler_overrides
+from genaudio.runs.blocks import sampler_overrides
+from genaudio.runs.model import Model, load
 from genaudio.runs.samples import SampleRequest, levels, write_samples
 
 
@@ -163,14 +164,14 @@ def test_a_folder_with_files_in_it_is_never_overwritten(model, tmp_path):
 def test_another_request_starts_afresh_and_the_same_one_goes_on(model, tmp_path, monkeypatch):
     import genaudio.runs.samples as samples
 
-    write = samples._write_clip
+    write = samples.write_clip
 
     def stop_at_second(path, *rest):
         if path.stem == "0001":
             raise KeyboardInterrupt
         return write(path, *rest)
 
-    monkeypatch.setattr(samples, "_write_clip", stop_at_second)
+    monkeypatch.setattr(samples, "write_clip", stop_at_second)
     with pytest.raises(KeyboardInterrupt):
         write_samples(model, request(model), tmp_path / "out", Progress())
     monkeypatch.undo()
