@@ -177,10 +177,13 @@ class Trajectories:
                 self._items[i].accept(errors[i], pair.error_order, trial.clean is not None)
                 self._items[i].far = s if keep else self._items[i].far
             elif not self._items[i].reject(errors[i], pair.error_order):
+                found = (
+                    f"an error of {errors[i]:.2g} times the tolerance" if math.isfinite(errors[i]) else "no finite x"
+                )
                 raise GenaudioError(
-                    f"the shortest step from the noise level {s:.3g} has {errors[i]:.2g} times the error allowed",
+                    f"the shortest step from the noise level {s:.3g} leaves {found}",
                     expected="a denoiser that is finite and smooth in sigma, to within the tolerance",
-                    mend="raise rtol and atol; in half precision, or with a denoiser that rounds, keep rtol above 1e-2",
+                    mend="check the denoiser, or raise rtol and atol; in half precision keep rtol above 1e-2",
                 )
         if good:
             if keep:

@@ -66,10 +66,11 @@ class BrownianPath:
         """
         rate, h = self._rate, math.log(s / t)
         start, end = _cell(s), _cell(t)
+        at_start = self._value(x, start)  # first, since it is where the step before has ended
         scale = 1 / math.sqrt(-math.expm1(-2 * rate * h))
         before = scale * math.exp(rate * (_offset(start, s) - h))
         after = scale * math.exp(rate * _offset(end, t))
-        return torch.sub(after * self._value(x, end), self._value(x, start), alpha=before)
+        return torch.sub(after * self._value(x, end), at_start, alpha=before)
 
     def _value(self, x: Tensor, cell: int) -> Tensor:
         """U at a cell."""
