@@ -26,8 +26,8 @@ from genaudio.samplers.noise import FreshNoise, randn_like
 
 Noise = Literal["brownian", "fresh"]
 NOISE_DESCRIPTION = (
-    "brownian: a path that depends on the seed alone and that a finer schedule refines, about 15 draws a step; "
-    "fresh: one draw a step, another path for every schedule"
+    "fresh: one draw a step, another path for every schedule; brownian: a path that depends on the seed alone, which "
+    "a finer schedule refines, for about 15 draws a step"
 )
 
 _REACH = 32  # the tree spans |ln(sigma)| up to this
@@ -45,7 +45,8 @@ class BrownianPath:
     2^-16 over the step's length in ln(sigma).
 
     A level costs at most 22 draws, less those nodes that it shares with the level before: with n steps over a range of
-    10 in ln(sigma) about 19 - log2(n). As many tensors are held between steps.
+    10 in ln(sigma) about 19 - log2(n). Between steps 24 tensors of the size of x are held. On one core the noise of a
+    step takes about 25 ms for a clip of (2, 256, 256), fresh noise 2 ms.
     """
 
     def __init__(self, generators: Generators | None, rate: float) -> None:

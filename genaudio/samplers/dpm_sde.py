@@ -46,7 +46,7 @@ class DPMSDE(StepSolver):
     order: Literal[1, 2, 3] = parameter(2, description="Order of convergence without noise", source="arXiv 2211.01095")
     eta: float = parameter(1.0, ge=0, le=10, description="Amount of fresh noise; 0: none", source="arXiv 2211.01095")
     s_noise: float = parameter(1.0, ge=0, description="Factor on the fresh noise's standard deviation")
-    noise: Noise = parameter("brownian", description=NOISE_DESCRIPTION)
+    noise: Noise = parameter("fresh", description=NOISE_DESCRIPTION)
     published: bool = parameter(
         False, description="The formula of order 3 as published, which is of order 2 without noise; see `dpm`"
     )

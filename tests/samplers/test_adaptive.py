@@ -11,6 +11,7 @@ from scipy.integrate import RK45, solve_ivp
 from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
+from genaudio.plugins.testing import check_solver
 from genaudio.samplers.adaptive import Tolerance, Trial
 from genaudio.samplers.base import Solver
 from genaudio.samplers.dpm import DPM
@@ -118,6 +119,11 @@ def test_an_item_chooses_its_own_steps(solver: Solver, dtype: torch.dtype) -> No
     assert torch.equal(together, torch.stack(alone))
     assert len(set(calls)) > 1  # they do differ
     assert max(calls) <= len(counting.levels) < sum(calls)  # and share what they can
+
+
+@every_solver
+def test_it_conforms(solver: Solver) -> None:
+    check_solver(solver)
 
 
 @every_solver

@@ -135,6 +135,20 @@ def test_two_thousand_steps_add_no_rounding_of_note(solver: Solver, dtype: torch
     torch.testing.assert_close(result.double(), x.double() / math.hypot(1, 80), rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize("solver", [solver for solver in SOLVERS if solver.order > 1], ids=label)
+def test_in_float32_the_error_falls_to_a_floor_of_rounding(solver: Solver) -> None:
+    """Down to some 1e-6, which a thousand roundings of values near 1 leave: no coefficient loses digits."""
+    x = start(64, dtype=torch.float32) / 10
+    exact = x.double() * math.hypot(1, 0.05) / math.hypot(1, 8)
+    errors = []
+    for steps in (10, 100, 1000):
+        sigmas = Karras().sigmas(steps + 1, 0.05, 8.0)[:-1]
+        result = solver.solve(lambda y, sigma: y / (1 + sigma**2), x, sigmas)
+        errors.append((result.double() - exact).square().mean().sqrt().item())
+    assert errors[1] < max(errors[0] / 3, 4e-6)
+    assert errors[2] < (4e-6 if solver.order > 2 else max(errors[1] / 40, 4e-6))
+
+
 @every_solver
 def test_a_schedule_may_end_anywhere_and_have_any_dtype_or_shape_of_x(solver: Solver) -> None:
     for sigmas in (torch.tensor([80.0, 0.5]), torch.tensor([5, 3, 1, 0]), torch.logspace(1, -3, 6).bfloat16()):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
+from genaudio.plugins.testing import check_solver
 from genaudio.samplers.base import Solver, StepSolver
 from genaudio.samplers.brownian import BrownianPath
 from genaudio.samplers.dpm_sde import DPMSDE
@@ -22,7 +23,7 @@ STOCHASTIC: list[StepSolver] = [
     Heun(s_churn=20.0),
     *(EulerAncestral(noise=noise, eta=eta) for noise in ("fresh", "brownian") for eta in (0.5, 1.0)),
     *(DPMSDE(noise=noise, order=order) for noise in ("fresh", "brownian") for order in (1, 2, 3)),
-    DPMSDE(eta=0.4),
+    DPMSDE(noise="brownian", eta=0.4),
     DPMSDE(order=3, published=True),
 ]
 
@@ -90,7 +91,9 @@ def test_finite_from_1_step_to_40_and_evaluations_as_declared(solver: StepSolver
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-@pytest.mark.parametrize("solver", [DPMSDE(order=3), EulerAncestral(noise="brownian"), Heun(s_churn=20.0)], ids=label)
+@pytest.mark.parametrize(
+    "solver", [DPMSDE(noise="brownian", order=3), EulerAncestral(noise="brownian"), Heun(s_churn=20.0)], ids=label
+)
 def test_2000_steps_end_in_the_datas_distribution(solver: StepSolver, dtype: torch.dtype) -> None:
     x = start(3000, dtype=dtype)
     result = solver.solve(
@@ -120,6 +123,25 @@ def test_running_backwards_is_refused(solver: StepSolver) -> None:
 
 
 @every_solver
+def test_it_conforms(solver: StepSolver) -> None:
+    check_solver(solver)
+
+
+@pytest.mark.parametrize("solver", [EulerAncestral(noise="brownian"), DPMSDE(noise="brownian")], ids=label)
+def test_steps_on_a_path_are_pure(solver: StepSolver) -> None:
+    """An earlier state can be stepped again, with the same noise."""
+    x = start(2, 3)
+    sigmas = Karras().sigmas(6, 0.1, 80.0)
+    y, state = x, solver.init(x)
+    for coefficients in solver.plan(sigmas.tolist()):
+        following, next_state = solver.step(gaussian, y, state, coefficients, generators(1, 2))
+        again, _ = solver.step(gaussian, y, state, coefficients, generators(1, 2))
+        assert torch.equal(following, again)
+        y, state = following, next_state
+    assert torch.equal(y, solver.solve(gaussian, x, sigmas, generator=generators(1, 2)))
+
+
+@every_solver
 def test_gradients_flow(solver: StepSolver) -> None:
     x = (start(2) / 20).requires_grad_()
     sigmas = Karras().sigmas(4, 0.1, 3.0)
@@ -146,7 +168,7 @@ def test_an_ancestral_step_is_a_draw_from_the_posterior() -> None:
     clean = gaussian(x, s)[0].item()
     mean = clean + (t / s) ** 2 * (1.9 - clean)  # x_s given x_t is x_t + noise of variance s^2 - t^2
     variance = t**2 * (1 - t**2 / s**2)
-    for solver in (EulerAncestral(), EulerAncestral(noise="brownian"), DPMSDE(order=1), DPMSDE(noise="fresh")):
+    for solver in (EulerAncestral(), EulerAncestral(noise="brownian"), DPMSDE(order=1), DPMSDE(noise="brownian")):
         result = solver.solve(gaussian, x, torch.tensor([s, t]), generator=torch.Generator().manual_seed(1))
         assert result.mean().item() == pytest.approx(mean, abs=0.01)
         assert result.var().item() == pytest.approx(variance, rel=0.02)
@@ -169,7 +191,7 @@ def test_the_ancestral_split() -> None:
 @pytest.mark.parametrize("order", [2, 3])
 def test_a_solver_of_the_sde_is_the_published_formula(order: int, eta: float) -> None:
     """The multistep formulas with h scaled by 1 + eta, by divided differences, on the same draws."""
-    solver = DPMSDE(order=order, eta=eta, noise="fresh", s_noise=1.01, published=True)
+    solver = DPMSDE(order=order, eta=eta, s_noise=1.01, published=True)
     x = start(2, 3)
     sigmas = Karras().sigmas(9, 0.002, 80.0)[:-1]
     result = solver.solve(nonlinear, x, sigmas, generator=generators(1, 2))
@@ -203,7 +225,7 @@ def nonlinear(x: Tensor, sigma: float) -> Tensor:
 @pytest.mark.parametrize("order", [1, 2])
 def test_two_steps_add_the_noise_of_one(eta: float, order: int) -> None:
     """With a D that does not move the solver is exact: however it is cut, the path is one and the same."""
-    solver = DPMSDE(order=order, eta=eta)
+    solver = DPMSDE(noise="brownian", order=order, eta=eta)
     x = start(2, 5)
 
     def still(y: Tensor, sigma: float) -> Tensor:
@@ -221,14 +243,14 @@ def test_two_steps_add_the_noise_of_one(eta: float, order: int) -> None:
 def test_for_eta_1_ancestral_steps_are_those_of_the_sde() -> None:
     sigmas = Karras().sigmas(10, 0.002, 80.0)
     first = EulerAncestral(noise="brownian").solve(nonlinear, start(2, 3), sigmas, generator=generators(1, 2))
-    other = DPMSDE(order=1).solve(nonlinear, start(2, 3), sigmas, generator=generators(1, 2))
+    other = DPMSDE(noise="brownian", order=1).solve(nonlinear, start(2, 3), sigmas, generator=generators(1, 2))
     torch.testing.assert_close(first, other, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize(
     "solver",
     [
-        *(DPMSDE(order=order, eta=eta) for order in (1, 2, 3) for eta in (0.5, 1.0)),
+        *(DPMSDE(noise="brownian", order=order, eta=eta) for order in (1, 2, 3) for eta in (0.5, 1.0)),
         EulerAncestral(noise="brownian"),
         EulerAncestral(noise="brownian", eta=0.5),
     ],
@@ -255,7 +277,7 @@ def test_a_finer_schedule_converges_to_the_same_path(solver: StepSolver) -> None
 def test_fresh_noise_does_not_converge() -> None:
     """Without a path two schedules share nothing."""
     x = 3 * start(64) / 80
-    solver = DPMSDE(noise="fresh")
+    solver = DPMSDE()
     fine, finer = (
         solver.solve(gaussian, x, Karras().sigmas(steps, 0.05, 3.0), generator=torch.Generator().manual_seed(7))
         for steps in (256, 512)
