@@ -46,12 +46,6 @@ BUILTINS = (
     ("schedule", "explicit", "samplers.schedules.explicit:Explicit", "The levels that the recipe gives"),
     ("schedule", "tuned", "samplers.schedules.tuned:Tuned", "A grid optimised for the model (`gen tune-schedule`)"),
     ("solver", "euler", "samplers.euler:Euler", "Euler's method, order 1 (equal to DDIM)"),
-    (
-        "solver",
-        "euler_ancestral",
-        "samplers.euler_ancestral:EulerAncestral",
-        "Euler's method with fresh noise in every step (DDPM's ancestral sampling)",
-    ),
     ("solver", "heun", "samplers.heun:Heun", "Heun's method, order 2, with EDM's churn"),
     ("solver", "runge_kutta", "samplers.runge_kutta:RungeKutta", "Classic Runge-Kutta methods, order 3 or 4"),
     (
@@ -62,6 +56,12 @@ BUILTINS = (
     ),
     ("solver", "lms", "samplers.lms:LMS", "Linear multistep (Adams-Bashforth) in sigma, order 1-4"),
     ("solver", "dpm", "samplers.dpm:DPM", "DPM-Solver++ or DPM-Solver, multistep or singlestep, order 1-3"),
+    (
+        "solver",
+        "euler_ancestral",
+        "samplers.euler_ancestral:EulerAncestral",
+        "Euler's method with fresh noise in every step (DDPM's ancestral sampling)",
+    ),
     ("solver", "dpm_sde", "samplers.dpm_sde:DPMSDE", "SDE-DPM-Solver++ multistep with fresh noise, order 1-3"),
     (
         "solver",

@@ -26,7 +26,7 @@ class DPMAdaptive(Solver):
     the device once.
 
     The controller is not the paper's: its error is the RMS over the item, of x at unit variance, and its steps are
-    rounded to a grid. For small errors `runge_kutta_adaptive` needs fewer evaluations.
+    rounded to a grid. For tolerances below about 1e-2 `runge_kutta_adaptive` needs fewer evaluations.
     """
 
     order: Literal[2, 3] = parameter(3, description="Order of convergence, evaluations in a step")

@@ -28,10 +28,10 @@ class RungeKutta(StepSolver):
     `variable` is the equation that is integrated: dx/dsigma = (x - D) / sigma, the same by ln(sigma), or, by the angle
     atan(sigma / sigma_data), that of x / sqrt(sigma^2 + sigma_data^2), which has unit variance at every level and no
     slope at all for Gaussian data of deviation `sigma_data`. The angle measures best on mixtures of Gaussians
-    (`benchmarks/samplers/gaussian_mixture.py`; root mean square error on the 1-D one with 20 / 50 / 200 evaluations,
-    order 4: angle 1.1e-2 / 2.9e-3 / 6.0e-6, sigma 1.6e-1 / 4.2e-3 / 8.5e-6, ln(sigma) 2.3e-1 / 5.3e-3 / 9.3e-6). With
-    fewer than 10 steps the plain equations are unstable at high levels. Source of the methods: Hairer, Nørsett and
-    Wanner, Solving Ordinary Differential Equations I, Section II.1.
+    (`benchmarks/samplers/gaussian_mixture.py`; root mean square error of order 4 on the 1-D one with 10 / 20 / 50
+    evaluations: angle 5.1e-2 / 1.1e-2 / 2.5e-3, sigma 2.4e-1 / 1.6e-1 / 3.9e-3, ln(sigma) 9.3 / 2.3e-1 / 5.2e-3). The
+    plain equations are unstable in long steps at high levels. Source of the methods: Hairer, Nørsett and Wanner,
+    Solving Ordinary Differential Equations I, Section II.1.
     """
 
     order: Literal[3, 4] = parameter(4, description="Evaluations in a step, the order of convergence")

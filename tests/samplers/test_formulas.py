@@ -280,6 +280,10 @@ def test_a_preset_is_its_published_formula(name: str, x: Tensor, sigmas: Tensor)
     torch.testing.assert_close(solver.solve(denoise, x, sigmas), formula(x, sigmas.tolist()), **EXACT)
 
 
+def test_ancestral_steps_without_noise_are_eulers(x: Tensor, sigmas: Tensor) -> None:
+    assert torch.equal(EulerAncestral(eta=0.0).solve(denoise, x, sigmas), Euler().solve(denoise, x, sigmas))
+
+
 def test_the_last_step_to_zero_of_euler_and_heun(x: Tensor, sigmas: Tensor) -> None:
     to_zero = torch.cat([sigmas, sigmas.new_zeros(1)])
     torch.testing.assert_close(Heun().solve(denoise, x, to_zero), heun(x, to_zero.tolist()), **EXACT)
