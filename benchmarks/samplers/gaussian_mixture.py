@@ -2,7 +2,8 @@
 
 Run: `python benchmarks/samplers/gaussian_mixture.py [--problem line] [--median] [--guidance 3]`. Prints the root mean
 square error (or the median of the items' errors) at sigma = 0 of trajectories that start at sigma = 80, in float64, for
-budgets of 5 to 50 evaluations. The reference is the integrator of order 4 on 4,000 steps.
+budgets of 5 to 50 evaluations. The reference is the integrator of order 4 on 4,000 steps. With `--adaptive`, the
+solvers that choose their steps instead: evaluations an item and error, by tolerance.
 """
 
 from __future__ import annotations
@@ -17,11 +18,16 @@ from torch import Tensor
 
 from genaudio.samplers.base import Solver
 from genaudio.samplers.dpm import DPM
+from genaudio.samplers.dpm_adaptive import DPMAdaptive
 from genaudio.samplers.euler import Euler
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
 from genaudio.samplers.heun import Heun
+from genaudio.samplers.lms import LMS
+from genaudio.samplers.runge_kutta import RungeKutta
+from genaudio.samplers.runge_kutta_adaptive import RungeKuttaAdaptive
 from genaudio.samplers.schedules.karras import Karras
 
+TOLERANCES = (3e-2, 1e-2, 1e-3, 1e-4, 1e-5)
 BUDGETS = (5, 8, 10, 15, 20, 30, 50)
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
 
@@ -93,7 +99,13 @@ def solvers() -> dict[str, Solver]:
         "dpm 3M published": DPM(order=3, published=True),
         "dpm 2S": DPM(variant="singlestep"),
         "dpm 3S": DPM(variant="singlestep", order=3),
+        "dpm noise 2S": DPM(variant="singlestep", prediction="noise"),
+        "dpm noise 3S": DPM(variant="singlestep", prediction="noise", order=3),
+        **{f"lms {order}": LMS(order=order) for order in (2, 3, 4)},
     }
+    for variable in ("angle", "sigma", "log_sigma"):
+        for order in (3, 4):
+            found[f"rk {variable} {order}"] = RungeKutta(order=order, variable=variable)
     for prediction in ("data", "noise", "velocity"):
         for order in (2, 3, 4):
             found[f"ei {prediction} {order}"] = ExponentialIntegrator(order=order, prediction=prediction)
@@ -118,6 +130,34 @@ def table(mixture: Mixture | Guided, summary: Callable[[Tensor], float], rho: fl
         print(f"{name:18}" + "".join(f"{cell:10.1e}" for cell in cells))
 
 
+def adaptive_table(mixture: Mixture | Guided, summary: Callable[[Tensor], float], items: int) -> None:
+    """Print one line a solver, one column a tolerance: evaluations of an item, run alone, and the error."""
+    generator = torch.Generator().manual_seed(1)
+    x = SIGMA_MAX * torch.randn(items, mixture.means.shape[1], generator=generator, dtype=torch.float64)
+    reference = ExponentialIntegrator(order=4).solve(
+        mixture.denoise, x, Karras(rho=50.0).sigmas(4000, SIGMA_MIN, SIGMA_MAX)
+    )
+    ends = torch.tensor([SIGMA_MAX, SIGMA_MIN, 0.0], dtype=torch.float64)
+    solvers: dict[str, Solver] = {"runge_kutta": RungeKuttaAdaptive()}
+    solvers |= {
+        f"dpm {p} {order}": DPMAdaptive(order=order, prediction=p) for p in ("noise", "data") for order in (2, 3)
+    }
+    for name, solver in solvers.items():
+        cells = []
+        for tolerance in TOLERANCES:
+            chosen = solver.model_copy(update={"rtol": tolerance, "atol": tolerance, "max_evaluations": 10_000})
+            calls = 0
+
+            def counting(y: Tensor, sigma: float) -> Tensor:
+                nonlocal calls
+                calls += 1
+                return mixture.denoise(y, sigma)
+
+            result = torch.cat([chosen.solve(counting, item[None], ends) for item in x])
+            cells.append(f"{calls / items:8.0f}{summary((result - reference).square().mean(-1).sqrt()):8.0e}")
+        print(f"{name:18}" + "".join(cells))
+
+
 def main() -> None:
     """Read the options and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -126,6 +166,7 @@ def main() -> None:
     parser.add_argument("--rho", type=float, default=7.0, help="exponent of Karras' schedule")
     parser.add_argument("--items", type=int, default=256)
     parser.add_argument("--guidance", type=float, default=1.0, help="scale of guidance; 1: none")
+    parser.add_argument("--adaptive", action="store_true", help="solvers that choose their steps, 32 items")
     options = parser.parse_args()
 
     def summary(each: Tensor) -> float:
@@ -134,8 +175,12 @@ def main() -> None:
     with torch.no_grad():
         for name, mixture in problems().items():
             if options.problem in (name, "all"):
-                print(f"{name:18}" + "".join(f"{nfe:10}" for nfe in BUDGETS))
                 guided = mixture if options.guidance == 1 else Guided(mixture, options.guidance)
+                if options.adaptive:
+                    print(f"{name:18}" + "".join(f"{tolerance:16.0e}" for tolerance in TOLERANCES))
+                    adaptive_table(guided, summary, min(options.items, 32))
+                    continue
+                print(f"{name:18}" + "".join(f"{nfe:10}" for nfe in BUDGETS))
                 table(guided, summary, options.rho, options.items)
 
 
