@@ -232,6 +232,8 @@ def test_every_solver_ends_at_the_exact_solution(name: str, solver_name: str) ->
     low, high, steps = preconditioner.sigma_min, preconditioner.sigma_max, 250
     solver = create("solver", solver_name).fitted(DATA, steps)  # type: ignore[attr-defined]
     assert isinstance(solver, Solver)
+    if solver.evaluations(steps) is None:  # it takes the ends of the grid alone: as accurate as it is asked to be
+        solver = solver.model_copy(update={"rtol": 1e-4, "atol": 1e-5})
     x = high * torch.randn(64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     denoiser = preconditioner.denoiser(network)
     end = solver.solve(
@@ -245,8 +247,7 @@ def test_every_solver_ends_at_the_exact_solution(name: str, solver_name: str) ->
         assert end.std().item() == pytest.approx(STD, rel=0.05)
     else:
         exact = MEAN + (x - MEAN) * STD / math.hypot(STD, high)
-        adaptive = solver.evaluations(steps) is None  # as accurate as its own tolerance asks for
-        tolerance = 0.05 if solver.order == 1 or adaptive else 2e-3
+        tolerance = 0.05 if solver.order == 1 else 2e-3
         assert (end - exact).abs().max() < tolerance * (exact - MEAN).abs().max()
 
 
