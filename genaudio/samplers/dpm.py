@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from torch import Tensor
 
 from genaudio.core.component import parameter
-from genaudio.samplers.base import Denoiser, Generators, StepSolver
 from genaudio.samplers.exponential import Family, integral
-from genaudio.samplers.stages import Planner, Predictions, Rule, Step, multistep_plan, run_step, singlestep_plan
-from genaudio.samplers.warmup import DESCRIPTION, Warmup, first_step_order
+from genaudio.samplers.stages import Planner, Rule, StagedSolver, Step, multistep_plan, singlestep_plan
+from genaudio.samplers.warmup import DESCRIPTION, Warmup, multistep_evaluations, starting_steps
 
 
-class DPM(StepSolver):
+class DPM(StagedSolver):
     """DPM-Solver++ (data prediction) and DPM-Solver (noise prediction), multistep (2M, 3M) or singlestep (2S, 3S).
 
     The published third-order multistep formula takes half of the second difference that its derivation calls for, and
@@ -47,7 +45,7 @@ class DPM(StepSolver):
         """Multistep: one a step and what the warm-up takes more; singlestep: `order` a step; one for the step to 0."""
         if self.variant == "singlestep":
             return self.order * (num_steps - 1) + 1
-        return num_steps if num_steps == 1 else num_steps - 1 + self._start(num_steps)
+        return multistep_evaluations(num_steps, self._starts(num_steps))
 
     def plan(self, levels: Sequence[float]) -> list[Step]:
         """The stages of each step."""
@@ -59,20 +57,10 @@ class DPM(StepSolver):
         )
         if self.variant == "singlestep":
             return singlestep_plan(planner, levels, self.order, extrapolate)
-        return multistep_plan(planner, levels, [self.order] * steps, self._start(steps), extrapolate)
+        return multistep_plan(planner, levels, [self.order] * steps, self._starts(steps), extrapolate)
 
-    def init(self, x: Tensor) -> Predictions:
-        """No predictions yet."""
-        return {}
-
-    def step(
-        self, denoiser: Denoiser, x: Tensor, state: Predictions, coefficients: Step, generator: Generators | None = None
-    ) -> tuple[Tensor, Predictions]:
-        """The stages of one step."""
-        return run_step(denoiser, x, state, coefficients)
-
-    def _start(self, num_steps: int) -> int:
-        return 1 if self.published else first_step_order(self.warmup, self.order, num_steps)
+    def _starts(self, num_steps: int) -> tuple[int, ...]:
+        return () if self.published else starting_steps(self.warmup, self.order, num_steps)
 
 
 def dpm_rule(prediction: Literal["data", "noise"], order: int, published: bool) -> Rule:

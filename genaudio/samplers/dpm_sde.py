@@ -18,7 +18,7 @@ from genaudio.samplers.dpm import dpm_rule
 from genaudio.samplers.exponential import Family
 from genaudio.samplers.noise import FreshNoise
 from genaudio.samplers.stages import Planner, Predictions, Step, multistep_plan, run_step
-from genaudio.samplers.warmup import DESCRIPTION, Warmup, first_step_order
+from genaudio.samplers.warmup import DESCRIPTION, Warmup, multistep_evaluations, starting_steps
 
 _State = tuple[Predictions, BrownianPath | FreshNoise | None]
 
@@ -59,7 +59,7 @@ class DPMSDE(StepSolver):
 
     def evaluations(self, num_steps: int) -> int:
         """One a step, and without noise what the warm-up takes more."""
-        return num_steps if num_steps == 1 else num_steps - 1 + self._start(num_steps)
+        return multistep_evaluations(num_steps, self._starts(num_steps))
 
     def plan(self, levels: Sequence[float]) -> list[_Step]:
         """The stages and the noise of each step."""
@@ -74,7 +74,7 @@ class DPMSDE(StepSolver):
             Planner(Family("data"), faster),
             levels,
             [self.order] * steps,
-            self._start(steps),
+            self._starts(steps),
             extrapolate=self.order > 1 and not self.stochastic,
         )
         return [
@@ -97,7 +97,7 @@ class DPMSDE(StepSolver):
             x = torch.add(x, source.unit(x, coefficients.s, coefficients.t), alpha=coefficients.noise)
         return x, (predictions, source)
 
-    def _start(self, num_steps: int) -> int:
+    def _starts(self, num_steps: int) -> tuple[int, ...]:
         if self.stochastic or self.published:
-            return 1
-        return first_step_order(self.warmup, self.order, num_steps)
+            return ()
+        return starting_steps(self.warmup, self.order, num_steps)

@@ -74,6 +74,15 @@ class Family:
         scale = [end * self.sigma_data / (node * math.hypot(node, self.sigma_data)) for node in nodes]
         return end / math.hypot(s, self.sigma_data), _tuple(weights * np.asarray(scale))
 
+    def middle(self, s: float, t: float) -> float:
+        """The level in the middle between two, in the variable that the prediction is integrated by."""
+        if self.prediction == "data":
+            return 2 / (1 / s + 1 / t)
+        if self.prediction == "noise":
+            return (s + t) / 2
+        angle = (math.atan(s / self.sigma_data) + math.atan(t / self.sigma_data)) / 2
+        return self.sigma_data * math.tan(angle)
+
     def _lagrange(self, v: Array, s: float, nodes: Sequence[float]) -> Array:
         """Each node's Lagrange polynomial at ln(s / sigma) = v: (nodes, *v.shape)."""
         if self.basis == "log_sigma":  # in v itself, so that neighbouring nodes lose no digits

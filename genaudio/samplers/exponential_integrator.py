@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
-from torch import Tensor
+from pydantic import model_validator
 
 from genaudio.core.component import parameter
-from genaudio.samplers.base import Denoiser, Generators, StepSolver
 from genaudio.samplers.exponential import Basis, Family, Prediction
-from genaudio.samplers.stages import Planner, Predictions, Step, multistep_plan, run_step
-from genaudio.samplers.warmup import DESCRIPTION, Warmup, first_step_order
+from genaudio.samplers.sigma_data import SigmaData, number
+from genaudio.samplers.stages import Planner, StagedSolver, Step, multistep_plan
+from genaudio.samplers.warmup import DESCRIPTION, Warmup, multistep_evaluations, starting_steps
 
 
-class ExponentialIntegrator(StepSolver):
+class ExponentialIntegrator(StagedSolver):
     """One evaluation a step: the linear part solved exactly, the rest by a polynomial through the last predictions.
 
     The coefficients are integrated in float64 for whatever levels the schedule has. With a corrector each step is done
@@ -35,7 +34,7 @@ class ExponentialIntegrator(StepSolver):
     )
     basis: Basis = parameter("log_sigma", description="The variable of the polynomial")
     corrector: bool = parameter(False, description="Correct each step with the prediction at its end")
-    sigma_data: Annotated[float, Field(gt=0)] | Literal["auto"] = parameter(
+    sigma_data: SigmaData = parameter(
         "auto",
         description="Standard deviation of the data, of prediction velocity and basis angle; auto: the model's",
     )
@@ -61,25 +60,15 @@ class ExponentialIntegrator(StepSolver):
 
     def evaluations(self, num_steps: int) -> int:
         """One a step, and what the warm-up takes more."""
-        return num_steps if num_steps == 1 else num_steps - 1 + first_step_order(self.warmup, self.order, num_steps)
+        return multistep_evaluations(num_steps, starting_steps(self.warmup, self.order, num_steps))
 
     def plan(self, levels: Sequence[float]) -> list[Step]:
         """The stages of each step."""
         steps = len(levels) - 1
-        sigma_data = 0.5 if self.sigma_data == "auto" else self.sigma_data  # auto and not fitted: EDM's
-        planner = Planner(Family(self.prediction, sigma_data, self.basis, self.rho), corrector=self.corrector)
-        start = first_step_order(self.warmup, self.order, steps)
+        family = Family(self.prediction, number(self.sigma_data), self.basis, self.rho)
+        planner = Planner(family, corrector=self.corrector)
+        starts = starting_steps(self.warmup, self.order, steps)
         extrapolate = self.finish == "extrapolate" and self.order > 1
         order = self.order - self.corrector
         orders = [min(order, steps - index) if self.lower_last else order for index in range(steps)]
-        return multistep_plan(planner, levels, orders, start, extrapolate)
-
-    def init(self, x: Tensor) -> Predictions:
-        """No predictions yet."""
-        return {}
-
-    def step(
-        self, denoiser: Denoiser, x: Tensor, state: Predictions, coefficients: Step, generator: Generators | None = None
-    ) -> tuple[Tensor, Predictions]:
-        """One evaluation and `order` passes over x."""
-        return run_step(denoiser, x, state, coefficients)
+        return multistep_plan(planner, levels, orders, starts, extrapolate)

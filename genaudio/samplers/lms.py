@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from torch import Tensor
-
 from genaudio.core.component import parameter
-from genaudio.samplers.base import Denoiser, Generators, StepSolver
 from genaudio.samplers.exponential import Family
-from genaudio.samplers.stages import Planner, Predictions, Step, multistep_plan, run_step
-from genaudio.samplers.warmup import DESCRIPTION, Warmup, first_step_order
+from genaudio.samplers.stages import Planner, StagedSolver, Step, multistep_plan
+from genaudio.samplers.warmup import DESCRIPTION, Warmup, multistep_evaluations, starting_steps
 
 
-class LMS(StepSolver):
+class LMS(StagedSolver):
     """Adams-Bashforth on dx/dsigma = (x - D) / sigma: one evaluation a step, order 1 to 4.
 
     The slope is a polynomial in sigma through the last `order` slopes, integrated exactly between whatever levels the
@@ -36,21 +33,13 @@ class LMS(StepSolver):
 
     def evaluations(self, num_steps: int) -> int:
         """One a step, and what the warm-up takes more."""
-        return num_steps if num_steps == 1 else num_steps - 1 + first_step_order(self.warmup, self.order, num_steps)
+        return multistep_evaluations(num_steps, starting_steps(self.warmup, self.order, num_steps))
 
     def plan(self, levels: Sequence[float]) -> list[Step]:
         """The stages of each step."""
         steps = len(levels) - 1
-        start = first_step_order(self.warmup, self.order, steps)
+        starts = starting_steps(self.warmup, self.order, steps)
         extrapolate = self.finish == "extrapolate" and self.order > 1
-        return multistep_plan(Planner(Family("noise", basis="sigma")), levels, [self.order] * steps, start, extrapolate)
-
-    def init(self, x: Tensor) -> Predictions:
-        """No slopes yet."""
-        return {}
-
-    def step(
-        self, denoiser: Denoiser, x: Tensor, state: Predictions, coefficients: Step, generator: Generators | None = None
-    ) -> tuple[Tensor, Predictions]:
-        """One evaluation and `order` passes over x."""
-        return run_step(denoiser, x, state, coefficients)
+        return multistep_plan(
+            Planner(Family("noise", basis="sigma")), levels, [self.order] * steps, starts, extrapolate
+        )

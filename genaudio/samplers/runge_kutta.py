@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
-from torch import Tensor
-
 from genaudio.core.component import parameter
-from genaudio.samplers.base import Denoiser, Generators, StepSolver
 from genaudio.samplers.exponential import Family
 from genaudio.samplers.sigma_data import SigmaData, number
-from genaudio.samplers.stages import Planner, Predictions, Step, run_step
+from genaudio.samplers.stages import Planner, StagedSolver, Step
 
 # (share of the step at which the next slope is taken, weights of the slopes so far), oldest slope first
 _TABLEAUS: dict[int, tuple[tuple[float, tuple[float, ...]], ...]] = {
@@ -22,7 +19,7 @@ _TABLEAUS: dict[int, tuple[tuple[float, tuple[float, ...]], ...]] = {
 }
 
 
-class RungeKutta(StepSolver):
+class RungeKutta(StagedSolver):
     """Kutta's method of order 3 or the classic one of order 4: `order` evaluations a step, nothing from the past.
 
     `variable` is the equation that is integrated: dx/dsigma = (x - D) / sigma, the same by ln(sigma), or, by the angle
@@ -71,16 +68,6 @@ class RungeKutta(StepSolver):
                 at = target
             starts.append(past[-1])
         return planner.plan()
-
-    def init(self, x: Tensor) -> Predictions:
-        """No slopes yet; none outlives its step but a D for the step to 0."""
-        return {}
-
-    def step(
-        self, denoiser: Denoiser, x: Tensor, state: Predictions, coefficients: Step, generator: Generators | None = None
-    ) -> tuple[Tensor, Predictions]:
-        """The stages of one step."""
-        return run_step(denoiser, x, state, coefficients)
 
     @property
     def _data(self) -> float:

@@ -7,6 +7,7 @@ does the step before once more with the prediction at its end, which the stage h
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -14,7 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from genaudio.samplers.base import Denoiser
+from genaudio.samplers.base import Denoiser, Generators, StepSolver
 from genaudio.samplers.exponential import Family, extrapolation_to_zero
 
 Predictions = Mapping[int, Tensor]  # the state between steps: stored predictions by number, and under BASE the base
@@ -55,6 +56,24 @@ class Step:
     keeps_base: bool = False
 
 
+class StagedSolver(StepSolver):
+    """A solver whose plan is made of stages; the state is the predictions that later steps still need."""
+
+    @abstractmethod
+    def plan(self, levels: Sequence[float]) -> list[Step]:
+        """The stages of each step."""
+
+    def init(self, x: Tensor) -> Predictions:
+        """No predictions yet."""
+        return {}
+
+    def step(
+        self, denoiser: Denoiser, x: Tensor, state: Predictions, coefficients: Step, generator: Generators | None = None
+    ) -> tuple[Tensor, Predictions]:
+        """The stages of one step."""
+        return run_step(denoiser, x, state, coefficients)
+
+
 def run_step(denoiser: Denoiser, x: Tensor, state: Predictions, step: Step) -> tuple[Tensor, Predictions]:
     """x at the end of the step and the predictions to keep; the arguments are left as they are."""
     predictions = dict(state)
@@ -74,9 +93,9 @@ def _combine(x: Tensor, decay: float, terms: Sequence[tuple[Tensor, float]]) -> 
     """`decay x + sum weight * prediction` in as few passes over memory as it takes."""
     total = sum(weight for _, weight in terms)
     if abs(decay + total - 1) < 1e-9:
-        # An affine combination is a chain of interpolations, one pass a term. Positive weights first: the partial sums
-        # are then never small against the weights.
-        (mean, summed), *rest = sorted(terms, key=lambda term: -term[1])
+        # An affine combination is a chain of interpolations, one pass a term. Weights of the total's sign first: the
+        # partial sums are then never small against the weights.
+        (mean, summed), *rest = sorted(terms, key=lambda term: term[1], reverse=total > 0)
         for prediction, weight in rest:
             summed += weight
             mean = torch.lerp(mean, prediction, weight / summed)
@@ -103,8 +122,13 @@ class Planner:
         """Start a step."""
         self._steps.append([])
 
-    def stage(self, s: float, t: float, at: float, nodes: Sequence[int] = ()) -> int:
-        """Evaluate at level `at`, then update from s to t with the new prediction and those of `nodes`."""
+    def stage(
+        self, s: float, t: float, at: float, nodes: Sequence[int] = (), shares: Sequence[float] | None = None
+    ) -> int:
+        """Evaluate at level `at`, then update from s to t with the new prediction and those of `nodes`.
+
+        With `shares` the update goes by their mean in these shares, instead of the polynomial through them.
+        """
         number = len(self._levels)
         self._levels.append(at)
         used = (number, *nodes)
@@ -113,12 +137,17 @@ class Planner:
             start, before = self._open
             correction = self._update(start, s, (number, *before))
         saves = ((number, self._family.kappa(at)),)
-        self._steps[-1].append(Stage(at, saves, self._update(s, t, used), correction))
-        self._open = (s, used) if self._corrector else None
+        self._steps[-1].append(Stage(at, saves, self._update(s, t, used, shares), correction))
+        self._open = (s, used) if self._corrector and shares is None else None
         return number
 
-    def _update(self, s: float, t: float, used: Sequence[int]) -> Update:
-        decay, weights = self._rule(s, t, [self._levels[node] for node in used])
+    def _update(self, s: float, t: float, used: Sequence[int], shares: Sequence[float] | None = None) -> Update:
+        levels = [self._levels[node] for node in used]
+        if shares is None:
+            decay, weights = self._rule(s, t, levels)
+        else:
+            alone = [self._family.update(s, t, [level]) for level in levels]
+            decay, weights = alone[0][0], tuple(share * w for share, (_, (w,)) in zip(shares, alone, strict=True))
         return Update(decay, tuple((node, weight) for node, weight in zip(used, weights, strict=True) if weight))
 
     def multistep(self, s: float, t: float, nodes: Sequence[int]) -> int:
@@ -127,10 +156,11 @@ class Planner:
         return self.stage(s, t, s, nodes)
 
     def singlestep(self, s: float, t: float, order: int) -> tuple[int, ...]:
-        """A step of `order` evaluations, of that order (1 to 3) by itself; the numbers of its predictions.
+        """A step of `order` evaluations, of that order (1 to 4) by itself; the numbers of its predictions.
 
         Order 2 goes through the middle in ln(sigma), order 3 through 1/3 and 2/3 (DPM-Solver++, arXiv 2211.01095,
         Algorithm 1 and DPM-Solver-3, arXiv 2206.00927, Algorithm 2). The stage at 2/3 is accurate to third order.
+        Order 4 is the classic Runge-Kutta method in the variable that the family integrates by.
         """
         self.begin()
         if order == 1:
@@ -139,9 +169,15 @@ class Planner:
             middle = (s * t) ** 0.5
             first = self.stage(s, middle, s)
             return first, self.stage(s, t, middle, (first,))
-        third, two_thirds = s * (t / s) ** (1 / 3), s * (t / s) ** (2 / 3)
-        first = self.stage(s, third, s)
-        second = self.stage(s, two_thirds, third, (first,))
+        if order == 4:
+            middle = self._family.middle(s, t)
+            first, second = self.stage(s, middle, s), self.stage(s, middle, middle)
+            third = self.stage(s, t, middle)
+            last = self.stage(s, t, t, (third, second, first), shares=(1 / 6, 1 / 3, 1 / 3, 1 / 6))
+            return first, second, third, last
+        one_third, two_thirds = s * (t / s) ** (1 / 3), s * (t / s) ** (2 / 3)
+        first = self.stage(s, one_third, s)
+        second = self.stage(s, two_thirds, one_third, (first,))
         # Through D(s) and D(2/3) alone: their Radau rule integrates a parabola, and D(1/3) is of second order only.
         return first, second, self.stage(s, t, two_thirds, (first,))
 
@@ -187,28 +223,25 @@ class Planner:
 
 
 def multistep_plan(
-    planner: Planner, levels: Sequence[float], orders: Iterable[int], start: int, extrapolate: bool
+    planner: Planner, levels: Sequence[float], orders: Iterable[int], starts: Sequence[int], extrapolate: bool
 ) -> list[Step]:
-    """The plan of a multistep method: a first step of order `start`, then one evaluation a step.
+    """The plan of a multistep method: first steps of the orders in `starts` by themselves, then one evaluation a step.
 
     `orders` is the order wanted of each step; a step takes as many predictions of the past as there are.
     """
-    history: list[int] = []  # newest first
-    starts: list[int] = []
+    history: list[int] = []  # predictions at the starts of the steps so far, newest first
+    inner: list[int] = []  # a stage of the step before that is good enough to look back on as well
     for index, (s, t, order) in enumerate(zip(levels, levels[1:], orders, strict=False)):
         if t == 0:
-            planner.finish(s, extrapolate, starts)
-        elif index == 0 and start > 1:
-            numbers = planner.singlestep(s, t, start)
-            starts.append(numbers[0])
-            # With the stage at 2/3 the second step has three nodes. One at 1/2 is of second order only: no gain.
-            history = [numbers[-1], numbers[0]] if start == 3 else [numbers[0]]
+            planner.finish(s, extrapolate, history[::-1])
+        elif index < len(starts):
+            numbers = planner.singlestep(s, t, starts[index])
+            history.insert(0, numbers[0])
+            # The stage at 2/3 of three. One at 1/2, and those of order 4, are of second order only: no gain.
+            inner = [numbers[-1]] if starts[index] == 3 else []
         else:
-            number = planner.multistep(s, t, history[: order - 1])
-            starts.append(number)
-            if index == 1 and start == 3:
-                history = [history[-1]]  # the stage has served; from here on steps only
-            history.insert(0, number)
+            history.insert(0, planner.multistep(s, t, [*inner, *history][: order - 1]))
+            inner = []
     return planner.plan()
 
 

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
+from genaudio.samplers.auto import Auto
 from genaudio.samplers.base import Solver, StepSolver
+from genaudio.samplers.ddim import DDIM
+from genaudio.samplers.deis import DEIS
 from genaudio.samplers.dpm import DPM
 from genaudio.samplers.dpm_sde import DPMSDE
 from genaudio.samplers.euler import Euler
@@ -19,6 +22,7 @@ from genaudio.samplers.heun import Heun
 from genaudio.samplers.lms import LMS
 from genaudio.samplers.runge_kutta import RungeKutta
 from genaudio.samplers.schedules.karras import Karras
+from genaudio.samplers.unipc import UniPC
 
 SOLVERS: list[Solver] = [
     Euler(),
@@ -41,6 +45,19 @@ SOLVERS: list[Solver] = [
         for warmup in ("ramp", "singlestep")
     ),
     ExponentialIntegrator(finish="euler"),
+    *(
+        ExponentialIntegrator(order=order, prediction=prediction, warmup=warmup, corrector=True)
+        for order in (2, 3, 4, 5)
+        for prediction in ("data", "noise", "velocity")
+        for warmup in ("ramp", "singlestep")
+    ),
+    *(ExponentialIntegrator(order=3, basis=basis, corrector=True) for basis in ("sigma", "rho", "angle", "vp")),
+    ExponentialIntegrator(order=4, lower_last=True),
+    DDIM(),
+    *(DEIS(variant=variant) for variant in ("t_ab", "rho_ab", "log_rho_ab")),
+    *(UniPC(predictor_order=order, variant=variant) for order in (1, 2, 3) for variant in ("bh1", "bh2")),
+    UniPC(predictor_order=3, prediction="noise", corrector=False),
+    Auto(),
 ]
 
 
