@@ -34,6 +34,13 @@ BUILTINS = (
         "Exponential multistep integrator, order 1-4, coefficients integrated exactly",
     ),
     ("guidance", "cfg", "samplers.guidance.cfg:CFG", "Classifier-free guidance, one batched evaluation"),
+    (
+        "embedding",
+        "mel_statistics",
+        "evaluation.embeddings.mel_statistics:MelStatistics",
+        "Means and deviations over time of log-mel bands; no weights",
+    ),
+    ("metric", "fad", "evaluation.metrics.fad:FAD", "Fréchet audio distance, with a bootstrap interval"),
 )
 
 

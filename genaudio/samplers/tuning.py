@@ -87,10 +87,11 @@ def tune(
         )
     starts = [(GIVEN, given)]
     starts += [(f"karras, rho {rho:g}", Karras(rho=rho).sigmas(steps, levels[-2], levels[0])) for rho in RHOS]
-    size = _rms(reference)
+    exact = _host(reference)
+    size = _rms(exact)
 
     def residual(grid: Tensor) -> Tensor:
-        return (solver.solve(denoiser, x, grid).double() - reference.double()).flatten(1) / size
+        return (_host(solver.solve(denoiser, x, grid)) - exact).flatten(1) / size
 
     search = GridSearch(residual, levels[0], lowest, max_solves, stop, on_solve)
     candidates = [*starts, *(("search", grid) for grid in search.run([grid for _, grid in starts], seed))]
@@ -102,11 +103,15 @@ def tune(
 
 def relative_error(end: Tensor, reference: Tensor) -> float:
     """Root mean square of the difference over all items, relative to the reference's root mean square."""
-    return _rms(end.double() - reference.double()) / _rms(reference)
+    return _rms(_host(end) - _host(reference)) / _rms(reference)
 
 
 def _rms(x: Tensor) -> float:
-    return math.sqrt(float(x.double().square().mean()))
+    return math.sqrt(float(_host(x).square().mean()))
+
+
+def _host(x: Tensor) -> Tensor:
+    return x.detach().to("cpu", torch.float64)  # not every device has float64
 
 
 def _checked(solver: Solver, x: Tensor, reference: Tensor, start: Tensor) -> tuple[float, ...]:
