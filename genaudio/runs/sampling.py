@@ -140,6 +140,10 @@ class Generator:
             )
             yield self.representation.decode(x, self.length)[:count].cpu()
 
+    def guided(self, plan: SamplingPlan, labels: list[int] | None) -> Denoiser:
+        """The guided denoiser of one trajectory of a tile with these labels."""
+        return self._denoiser(plan.guidance, labels)
+
     def _denoiser(self, guidance: Guidance | None, labels: list[int] | None) -> Denoiser:
         bf16 = use_bf16(self.precision, self.device)  # type: ignore[arg-type]
         denoiser = self.preconditioner.denoiser(self.model.network_function(bf16=bf16))
