@@ -24,12 +24,12 @@ def contenders(kind: str, texts: Sequence[str]) -> dict[str, Any]:
     return _named(kind, [parsed(kind, text) for text in texts])
 
 
-def default_solvers(model: Model) -> dict[str, Component]:
+def default_solvers(model: Model) -> dict[str, Any]:
     """The model's own solver, and one of each basic sort."""
     return _named("solver", [_own(model, "solver"), *(genaudio.create("solver", name) for name in SOLVERS)])
 
 
-def default_schedules(model: Model, run: Path) -> dict[str, Component]:
+def default_schedules(model: Model, run: Path) -> dict[str, Any]:
     """The model's own schedule, Karras', and the tuned one where the model has one."""
     names = [*SCHEDULES, *(["tuned"] if grids_file(run).exists() and "tuned" in registry().names("schedule") else [])]
     return _named("schedule", [_own(model, "schedule"), *(genaudio.create("schedule", name) for name in names)])

@@ -2,8 +2,6 @@
 
 Every cell (a solver, its grid of noise levels) is written to its own file as it is finished, so that an interrupted
 benchmark goes on, and one with further samplers in the same folder computes those alone.
-
-Shapes: x (items, features, freq, time); waveform (items, channels, time).
 """
 
 from __future__ import annotations
@@ -13,28 +11,27 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import genaudio
-from genaudio.core.component import Component
 from genaudio.core.errors import GenaudioError, Interrupted, RunError
 from genaudio.core.files import atomic_file, write_json
 from genaudio.core.progress import Progress
 from genaudio.core.seeds import derive_seed
 from genaudio.evaluation.embeddings.base import Embedding
-from genaudio.evaluation.log_spectral_distance import log_spectral_distance
-from genaudio.evaluation.measuring import embed, measure
 from genaudio.evaluation.metrics.base import Metric
-from genaudio.plugins.manager import registry
+from genaudio.runs.benchmark_judge import Judge
 from genaudio.runs.model import Model, describe
 from genaudio.runs.progress import clock
 from genaudio.runs.real_clips import real_clips
 from genaudio.runs.sampling import SamplingPlan
 from genaudio.runs.starts import Starts, reference_plan
+from genaudio.samplers.base import Solver
+from genaudio.samplers.schedules.base import Schedule
 
 FORMAT = 1
 _REQUEST, _REFERENCE, _CELLS = "request.json", "reference.safetensors", "cells"
@@ -44,8 +41,8 @@ _REQUEST, _REFERENCE, _CELLS = "request.json", "reference.safetensors", "cells"
 class BenchmarkRequest:
     """What to compare, and on which clips."""
 
-    solvers: Mapping[str, Component]  # by the names that tables show
-    schedules: Mapping[str, Component]
+    solvers: Mapping[str, Solver]  # by the names that tables show
+    schedules: Mapping[str, Schedule]
     nfe: tuple[int, ...]
     labels: tuple[str | None, ...]
     items: int
@@ -57,74 +54,21 @@ class BenchmarkRequest:
 
 @dataclass(frozen=True)
 class _Cell:
-    """One place of the table: its sampler and budget, and the plan, or why there is none."""
+    """What is computed: a plan, under a name that depends on its solver and its levels alone."""
+
+    plan: SamplingPlan
+    key: str
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A place of the table, and its cell, or a note on why there is none. Places may share a cell."""
 
     solver: str
     schedule: str
     nfe: int
-    plan: SamplingPlan | None
-    sigmas: tuple[float, ...]
+    cell: _Cell | None
     note: str | None
-
-    @property
-    def key(self) -> str:
-        """A name for what is computed: equal solvers on equal levels share it, whatever they are called."""
-        described = describe("solver", cast(SamplingPlan, self.plan).solver)
-        return hashlib.sha256(json.dumps([described, self.sigmas], sort_keys=True).encode()).hexdigest()[:20]
-
-
-class _Judge:
-    """Measures ends of trajectories against the reference's, and their clips against real ones if there are any."""
-
-    def __init__(self, request: BenchmarkRequest, starts: Starts, reference: Tensor, real: Tensor | None) -> None:
-        self._request, self._starts, self._reference = request, starts, reference
-        self._rate = starts.model.sample_rate
-        self._waveform = starts.decode(reference)
-        self._real = None if real is None else embed(request.embedding, real, self._rate)
-        self.notes: list[str] = []
-        self.cards: dict[str, Any] = {}
-        self.reference_metrics = self._metrics(self._waveform)
-
-    def __call__(self, ends: Tensor, *, comparable: bool) -> dict[str, Any]:
-        """The numbers of a cell; without errors where the ends are not `comparable` (a stochastic solver's)."""
-        if not bool(ends.isfinite().all()):
-            return {"note": "its clips are not finite"}
-        waveform = self._starts.decode(ends)
-        found: dict[str, Any] = {"metrics": self._metrics(waveform)}
-        if comparable:
-            size = self._reference.double().square().mean().sqrt()
-            each = (ends.double() - self._reference.double()).flatten(1).square().mean(1).sqrt() / size
-            distance = log_spectral_distance(waveform, self._waveform, self._rate)
-            found |= {
-                "error_rms": float(each.square().mean().sqrt()),
-                "error_median": float(each.median()),
-                "log_spectral_distance_db": float(distance.mean()),
-            }
-        else:
-            found["note"] = "it draws fresh noise, so its ends are not those of the reference"
-        return found
-
-    def _metrics(self, waveform: Tensor) -> dict[str, Any]:
-        """Values and intervals by name; a metric that cannot be computed is noted and left out."""
-        if self._real is None:
-            return {}
-        embedding = self._request.embedding
-        features = embed(embedding, waveform, self._rate)
-        values: dict[str, Any] = {}
-        for name, metric in self._request.metrics.items():
-            try:
-                found = measure(metric, embedding, _type("embedding", embedding), features, self._real, self._rate)
-            except GenaudioError as error:
-                note = f"{name} is left out: {error.problems[0].given}"
-                self.notes += [note] if note not in self.notes else []
-                continue
-            values[name] = {"value": found.value, "interval": list(found.interval)}
-            self.cards[name] = {"metric": _type("metric", metric), **found.card}
-        return values
-
-
-def _type(kind: str, component: Component) -> str:
-    return registry().name_of(kind, component)
 
 
 def run_benchmark(
@@ -138,33 +82,30 @@ def run_benchmark(
     starts = Starts.of(
         model, [derive_seed(request.seed, "item", index) for index in range(request.items)], request.labels
     )
-    cells = _cells(model, request)
-    planned = [cell for cell in cells if cell.plan is not None]
-    if not planned:
+    places = _places(model, request)
+    cells = {place.cell.key: place.cell for place in places if place.cell is not None}
+    if not cells:
         raise RunError(
             "no sampler that fits any of the budgets",
             expected="at least one",
-            mend="; ".join(dict.fromkeys(str(cell.note) for cell in cells)),
+            mend="; ".join(dict.fromkeys(str(place.note) for place in places)),
         )
-    fine = reference_plan(cast(SamplingPlan, planned[0].plan), request.reference_steps)
+    fine = reference_plan(next(iter(cells.values())).plan, request.reference_steps)
     real, notes = _real(model, run, request)
     settings = _settings(model, request, fine, 0 if real is None else len(real))
     _settle(folder, settings)
     path = folder / _CELLS
-    missing = {cell.key: cell for cell in planned if not _whole(path / f"{cell.key}.json")}
-    _say_cost(starts, fine, list(missing.values()), (folder / _REFERENCE).exists(), progress)
+    missing = [cell for cell in cells.values() if not _whole(path / f"{cell.key}.json")]
+    _say_cost(starts, fine, [cell.plan for cell in missing], (folder / _REFERENCE).exists(), progress)
     try:
         reference = _reference(starts, fine, folder / _REFERENCE, progress)
-        judge = _Judge(request, starts, reference, real)
-        work = [(cell, cell.plan.num_steps * request.items) for cell in missing.values() if cell.plan]
-        progress.start("bench", sum(steps for _, steps in work), unit="steps")
+        judge = Judge(starts, reference, real, request.metrics, request.embedding)
+        progress.start("bench", request.items * sum(cell.plan.num_steps for cell in missing), unit="steps")
         before = 0
-        for cell, steps in work:
-            told = _teller(progress, before, steps / request.items, cell)
-            plan = cast(SamplingPlan, cell.plan)
-            found = judge(starts.solve(plan, told), comparable=not plan.solver.stochastic)
-            write_json(path / f"{cell.key}.json", found)
-            before += steps
+        for cell in missing:
+            ends = starts.solve(cell.plan, _teller(progress, before, cell.plan))
+            write_json(path / f"{cell.key}.json", judge(ends, comparable=not cell.plan.solver.stochastic))
+            before += request.items * cell.plan.num_steps
         progress.finish()
     except KeyboardInterrupt:
         progress.finish()
@@ -181,44 +122,51 @@ def run_benchmark(
         },
         "metric_cards": judge.cards,
         "notes": [*notes, *judge.notes],
-        "cells": [_row(cell, path) for cell in cells],
+        "cells": [_row(place, path) for place in places],
     }
 
 
-def _cells(model: Model, request: BenchmarkRequest) -> list[_Cell]:
-    """All places of the table; one whose budget does not suffice, or whose schedule has no such grid, with a note."""
-    cells = []
+def _places(model: Model, request: BenchmarkRequest) -> list[_Place]:
+    """All places of the table; without a cell where the budget does not suffice or the schedule has no such grid."""
+    places = []
     for solver_name, solver in request.solvers.items():
         for schedule_name, schedule in request.schedules.items():
             for nfe in request.nfe:
-                plan, sigmas, note = None, (), None
+                cell, note = None, None
                 try:
-                    plan = model.plan(solver=solver, schedule=schedule, nfe=nfe)  # type: ignore[arg-type]
-                    preconditioner = model.generator().preconditioner
-                    levels = plan.schedule.sigmas(plan.num_steps, preconditioner.sigma_min, preconditioner.sigma_max)
-                    sigmas = tuple(levels.tolist())
+                    cell = _cell(model, model.plan(solver=solver, schedule=schedule, nfe=nfe))
                 except GenaudioError as error:
                     problem = error.problems[0]
-                    plan, note = None, f"{problem.given}, expected {problem.expected}"
-                cells.append(_Cell(solver_name, schedule_name, nfe, plan, sigmas, note))
-    return cells
+                    note = f"{problem.given}, expected {problem.expected}"
+                places.append(_Place(solver_name, schedule_name, nfe, cell, note))
+    return places
 
 
-def _row(cell: _Cell, path: Path) -> dict[str, Any]:
-    """A cell as the results hold it: every key, null where there is nothing."""
-    empty = dict.fromkeys(("error_rms", "error_median", "log_spectral_distance_db"))
+def _cell(model: Model, plan: SamplingPlan) -> _Cell:
+    preconditioner = model.generator().preconditioner
+    levels = plan.schedule.sigmas(plan.num_steps, preconditioner.sigma_min, preconditioner.sigma_max)
+    computed = json.dumps([describe("solver", plan.solver), levels.tolist()], sort_keys=True)
+    return _Cell(plan, hashlib.sha256(computed.encode()).hexdigest()[:20])
+
+
+def _row(place: _Place, path: Path) -> dict[str, Any]:
+    """A place as the results hold it: every key, null where there is nothing."""
     row: dict[str, Any] = {
-        "solver": cell.solver,
-        "schedule": cell.schedule,
-        "nfe": cell.nfe,
-        "num_steps": cell.plan and cell.plan.num_steps,
-        "evaluations": cell.plan and cell.plan.evaluations,
-        **empty,
+        "solver": place.solver,
+        "schedule": place.schedule,
+        "nfe": place.nfe,
+        "num_steps": None,
+        "evaluations": None,
+        "error_rms": None,
+        "error_median": None,
+        "log_spectral_distance_db": None,
         "metrics": {},
-        "note": cell.note,
+        "note": place.note,
     }
-    if cell.plan is not None:
-        row |= json.loads((path / f"{cell.key}.json").read_text(encoding="utf-8"))
+    if place.cell is None:
+        return row
+    row |= {"num_steps": place.cell.plan.num_steps, "evaluations": place.cell.plan.evaluations}
+    row |= json.loads((path / f"{place.cell.key}.json").read_text(encoding="utf-8"))
     return row
 
 
@@ -304,21 +252,22 @@ def _whole(path: Path) -> bool:
     return True
 
 
-def _teller(progress: Progress, before: float, steps: float, cell: _Cell) -> Callable[[float], None]:
-    return lambda items: progress.update(before + items * steps, sampler=f"{cell.solver}, {cell.schedule}, {cell.nfe}")
+def _teller(progress: Progress, before: int, plan: SamplingPlan) -> Callable[[float], None]:
+    sampler = f"{type(plan.solver).__name__}, {plan.num_steps} steps"
+    return lambda items: progress.update(before + items * plan.num_steps, sampler=sampler)
 
 
 def _say_cost(
-    starts: Starts, fine: SamplingPlan, missing: Sequence[_Cell], has_reference: bool, progress: Progress
+    starts: Starts, fine: SamplingPlan, missing: Sequence[SamplingPlan], has_reference: bool, progress: Progress
 ) -> None:
     """Tell what is about to be spent."""
-    counts = [cell.plan.evaluations or cell.nfe for cell in missing if cell.plan]
-    if not counts:
+    if not missing:
         progress.say("bench-samplers: every cell is there")
         return
-    total = len(starts.seeds) * (sum(counts) + (0 if has_reference else fine.evaluations or 0))
+    plans = [*missing, *([] if has_reference else [fine])]
+    total = len(starts.seeds) * sum(plan.evaluations or plan.num_steps for plan in plans)
     seconds = total * starts.seconds_per_evaluation(fine)
     progress.say(
-        f"bench-samplers: {len(counts)} cells of {len(starts.seeds)} clips; {total:,} evaluations of the network, "
+        f"bench-samplers: {len(missing)} cells of {len(starts.seeds)} clips; {total:,} evaluations of the network, "
         f"about {clock(seconds)}"
     )
