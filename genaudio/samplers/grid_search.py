@@ -28,6 +28,7 @@ _STANDS_OUT = 2.0  # times the median error
 _ROBUST_STARTS = 2
 _SHORTEST_GAP = 1e-3  # in ln(sigma)
 _TINY = 1e-300
+_FAR = 1e6  # the residual that stands for an end that is not finite
 
 
 class _Ended(Exception):  # noqa: N818 - the ordinary end of a search
@@ -117,7 +118,8 @@ class GridSearch:
         """One solve; raises `_Ended` where it is one too many."""
         if self.solves >= self._max_solves or (self._stop is not None and self._stop()):
             raise _Ended
-        point = _Point(gaps, self._residual(self._grid(gaps)))
+        residual = self._residual(self._grid(gaps))
+        point = _Point(gaps, residual.nan_to_num(_FAR, _FAR, -_FAR))
         self.solves += 1
         if self._best is None or point.error < self._best.error:
             self._best = point

@@ -96,7 +96,13 @@ def tune(
     search = GridSearch(residual, levels[0], lowest, max_solves, stop, on_solve)
     candidates = [*starts, *(("search", grid) for grid in search.run([grid for _, grid in starts], seed))]
     errors = [relative_error(solver.solve(judge.denoiser, judge.x, grid), judge.reference) for _, grid in candidates]
-    best = min(range(len(errors)), key=lambda index: errors[index])  # of equals the first
+    if not math.isfinite(errors[0]):
+        raise GenaudioError(
+            f"{type(solver).__name__} on the grid that was given ends at values that are not finite",
+            expected="finite ends to improve on",
+            mend="start from another schedule, or choose another solver",
+        )
+    best = min(range(len(errors)), key=lambda index: math.inf if math.isnan(errors[index]) else errors[index])
     found, sigmas = candidates[best]
     return Tuning(sigmas, errors[best], errors[0], found, search.solves)
 

@@ -179,3 +179,15 @@ def test_what_cannot_be_tuned_is_refused(solver: Solver, changes: dict, message:
     with pytest.raises(GenaudioError) as caught:
         tune(solver, **arguments)
     assert message in str(caught.value)
+
+
+def test_a_start_that_overflows_is_refused_and_one_that_the_search_meets_is_passed_over(seen: Trajectories) -> None:
+    solver = DPM()
+
+    def fragile(x: Tensor, sigma: float) -> Tensor:
+        return mixture(x, sigma) if sigma in karras(solver).tolist() else x * torch.nan
+
+    tuning = tune(solver, fragile, seen.x, seen.reference, karras(solver), max_solves=20)
+    assert torch.equal(tuning.sigmas, karras(solver))
+    with pytest.raises(GenaudioError, match="ends at values that are not finite"):
+        tune(solver, fragile, seen.x, seen.reference, Karras(rho=3.0).sigmas(10, LOW, HIGH), max_solves=5)
