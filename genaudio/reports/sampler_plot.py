@@ -74,7 +74,8 @@ def _draw(axes: Axes, panel: Panel, styles: Mapping[tuple[str, str], dict[str, o
         axes.annotate("reference", (0.01, panel.reference), xycoords=("axes fraction", "data"), fontsize=8, va="bottom")
     if panel.interval is not None:
         low, high = panel.interval
-        axes.axhspan(max(low, axes.get_ylim()[0]), high, color="0.5", alpha=0.15, linewidth=0)  # 0 has no place here
+        bottom = low if low > 0 else axes.get_ylim()[0]  # 0 has no place on this axis
+        axes.axhspan(bottom, high, color="0.5", alpha=0.15, linewidth=0)
     axes.set_xticks(ticks, [f"{tick}" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("evaluations of the denoiser")

@@ -191,3 +191,18 @@ def test_a_start_that_overflows_is_refused_and_one_that_the_search_meets_is_pass
     assert torch.equal(tuning.sigmas, karras(solver))
     with pytest.raises(GenaudioError, match="ends at values that are not finite"):
         tune(solver, fragile, seen.x, seen.reference, Karras(rho=3.0).sigmas(10, LOW, HIGH), max_solves=5)
+
+
+def test_ends_that_are_exact_whatever_the_grid_leave_nothing_to_search() -> None:
+    """Two points at -1 and 1: nearly every item ends in one of them, on any grid."""
+
+    def points(x: Tensor, sigma: float) -> Tensor:
+        return torch.tanh(x / sigma**2)
+
+    x = trajectories(1).x
+    start = Karras().sigmas(6, 0.01, HIGH)
+    exact = Heun().solve(points, x, Karras().sigmas(200, 0.01, HIGH))
+    tuning = tune(DPM(), points, x, exact, start)
+    assert tuning.error <= tuning.error_before < 1.5
+    alike = tune(DPM(), lambda x, sigma: torch.ones_like(x), x, torch.ones_like(x), start)
+    assert alike.error == pytest.approx(0, abs=1e-12)
