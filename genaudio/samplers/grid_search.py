@@ -24,7 +24,8 @@ _FIRST_DAMPING, _MOST_DAMPING, _DAMPING_FACTOR = 1e-2, 1e4, 4.0  # relative to e
 _LEAST_GAIN = 3e-3  # relative; a step of least squares that gains less is the last
 _FIRST_SPREAD, _LEAST_SPREAD = 0.15, 0.005  # standard deviation of the log gaps' random moves
 _SPREAD_UP, _SPREAD_DOWN = 1.3, 0.93  # after a move that was better, or not: steady at one success in five
-_STANDS_OUT, _LEAST_SCALE = 2.0, 1e-9  # times the median error; relative to the reference
+# An item stands out above twice the median error, and above most of the others: a class that errs more does not.
+_STANDS_OUT, _MOST, _LEAST_SCALE = 2.0, 0.8, 1e-9
 _ROBUST_STARTS = 2
 _SHORTEST_GAP = 1e-3  # in ln(sigma)
 _TINY = 1e-300
@@ -55,7 +56,7 @@ class _Point:
     @property
     def scale(self) -> float:
         """The error from which on an item stands out."""
-        return max(_STANDS_OUT * float(self.each.median()), _LEAST_SCALE)
+        return max(_STANDS_OUT * float(self.each.median()), float(self.each.quantile(_MOST)), _LEAST_SCALE)
 
     def robust(self, scale: float) -> float:
         """A cost that is square in an item's error far below `scale` and saturates above it (Geman and McClure)."""
