@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from genaudio.cli.bench_samplers import bench_samplers
 from genaudio.cli.check import check
 from genaudio.cli.describe import describe
 from genaudio.cli.export import export
@@ -22,6 +23,7 @@ from genaudio.cli.plugins import plugins
 from genaudio.cli.run import run
 from genaudio.cli.sample import sample
 from genaudio.cli.schema import schema
+from genaudio.cli.tune_schedule import tune_schedule
 from genaudio.cli.vary import vary
 from genaudio.core.errors import GenaudioError
 
@@ -68,6 +70,8 @@ for _name, _command, _summary in (
     ("vary", vary, "Make variations of a clip."),
     ("inpaint", inpaint, "Make parts of a clip anew."),
     ("invert", invert, "Find the noise that a clip comes from."),
+    ("bench-samplers", bench_samplers, "Compare samplers on a trained model."),
+    ("tune-schedule", tune_schedule, "Optimise the noise levels of a trained model."),
     ("export", export, "Copy a trained model into a folder of its own."),
     ("init", init, "Write a commented starter recipe."),
     ("check", check, "Check a recipe without running it."),

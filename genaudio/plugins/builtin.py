@@ -91,6 +91,13 @@ BUILTINS = (
     ),
     ("guidance", "interval", "samplers.guidance.interval:Interval", "Guidance in a range of noise levels alone"),
     ("guidance", "rescale", "samplers.guidance.rescale:Rescale", "Brings the deviation back to the unguided one's"),
+    (
+        "embedding",
+        "mel_statistics",
+        "evaluation.embeddings.mel_statistics:MelStatistics",
+        "Means and deviations over time of log-mel bands; no weights",
+    ),
+    ("metric", "fad", "evaluation.metrics.fad:FAD", "Fréchet audio distance, with a bootstrap interval"),
 )
 
 

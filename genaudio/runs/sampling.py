@@ -177,7 +177,7 @@ class Generator:
                     on_step(start + count * done / total)
 
             counter = _Counter()
-            denoiser = counter.guided(self._guided(plan, chosen, counter))
+            denoiser = counter.guided(self.guided(plan, chosen, counter))
             x = course.solve(plan.solver, Tile(some, noise.to(self.device), denoiser, sigmas, generators, told))
             if on_cost is not None:
                 for _ in range(count):
@@ -195,8 +195,9 @@ class Generator:
     def _decode(self, x: Tensor) -> Tensor:
         return self.representation.decode(x, self.length).cpu()
 
-    def _guided(self, plan: SamplingPlan, labels: list[int] | None, counter: _Counter) -> Denoiser:
-        """The guided denoiser of one trajectory."""
+    def guided(self, plan: SamplingPlan, labels: list[int] | None, counter: _Counter | None = None) -> Denoiser:
+        """The guided denoiser of one trajectory of a tile with these labels."""
+        counter = counter or _Counter()
         condition = null = None
         if labels is not None:
             wanted = torch.tensor(labels, device=self.device)

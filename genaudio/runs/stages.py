@@ -198,7 +198,7 @@ def report(context: RunContext) -> dict[str, object]:
     generated = _generated(context, manifest, kept)
     training = [
         Sound(label, clip.waveform.numpy(), clip.identity)
-        for label, clip in _training_clips(clips, kept, recipe.report.clips_per_class, recipe.seed)
+        for label, clip in training_clips(clips, kept, recipe.report.clips_per_class, recipe.seed)
     ]
     facts: dict[str, object] = {
         "dataset": recipe.type_name("dataset"),
@@ -284,7 +284,7 @@ def _generated(context: RunContext, manifest: dict[str, Any], labels: list[str |
     return sounds
 
 
-def _training_clips(clips: Clips, labels: list[str | None], count: int, seed: int) -> list[tuple[str | None, Clip]]:
+def training_clips(clips: Clips, labels: list[str | None], count: int, seed: int) -> list[tuple[str | None, Clip]]:
     """`count` training clips of each label: the first that are met on a seeded walk, so that they are not all alike."""
     from genaudio.training.batches import Batches
 
