@@ -1,8 +1,8 @@
 """Errors of diffusers' schedulers and k-diffusion's samplers on the five problems; kept on disk.
 
-Install: `pip install --no-deps -r benchmarks/solvers/requirements.txt`. Run: `python benchmarks/solvers/peers.py`. Writes
-`peers.json` into `$GENAUDIO_CACHE` or `benchmarks/.cache`: by ending, problem and budget the least RMS and the least
-median of the items' errors over every sampler and grid, and which it was; `peers-….json` beside it has every cell.
+Install: see requirements.txt beside. Run: `python benchmarks/solvers/peers.py`.
+Writes `peers.json` into `$GENAUDIO_CACHE` or `benchmarks/.cache`: by ending, problem and budget the least RMS and the
+least median of the items' errors over every sampler and grid, and which it was; `peers-….json` beside it has every cell.
 
 A sampler's cell at n evaluations is the largest grid that takes at most n, as the denoiser counts them. A sampler that
 stops at sigma_min also counts as an answer at 0 (ending B), compared with the exact end there.
@@ -69,8 +69,13 @@ def peers() -> list[Peer]:
     return found + [Peer(f"diffusers {name}", run) for name, run in peers_diffusers.schedulers().items()]
 
 
+def installed() -> bool:
+    return peers_diffusers.installed() and peers_k_diffusion.installed()
+
+
 def versions() -> dict[str, str]:
-    return {name: version(name) for name in ("diffusers", "k-diffusion", "torch")}
+    names = ("torch", "diffusers", "k-diffusion") if installed() else ("torch",)
+    return {name: version(name) for name in names}
 
 
 def gaussian(x: Tensor, sigma: float) -> Tensor:
@@ -142,14 +147,17 @@ def summary(result: Tensor, exact: Ends, ending: str, problem: Any) -> Row:
 class Table:
     """Rows by `peer | grid | ending | nfe`, in a file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         self.path = path
-        self.rows: dict[str, Row] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        self.rows: dict[str, Row] = {}
+        if path is not None and path.exists():
+            self.rows = json.loads(path.read_text(encoding="utf-8"))
 
     def save(self) -> None:
-        partial = self.path.with_suffix(".part")
-        partial.write_text(json.dumps(self.rows, indent=0), encoding="utf-8")
-        partial.replace(self.path)
+        if self.path is not None:
+            partial = self.path.with_suffix(".part")
+            partial.write_text(json.dumps(self.rows, indent=0), encoding="utf-8")
+            partial.replace(self.path)
 
 
 def key(peer: str, grid: str, ending: str, nfe: int) -> str:
@@ -157,20 +165,31 @@ def key(peer: str, grid: str, ending: str, nfe: int) -> str:
 
 
 def table_of(name: str, items: int, seed: int) -> Table:
-    libraries = "-".join(version(library) for library in ("diffusers", "k-diffusion"))
-    return Table(cache_folder() / f"peers-{fingerprint(bench(name), items, seed)}-{libraries}.json")
+    """From disk; where a library is missing, the file of whatever versions there were."""
+    start = f"peers-{fingerprint(bench(name), items, seed)}"
+    if installed():
+        return Table(cache_folder() / f"{start}-{version('diffusers')}-{version('k-diffusion')}.json")
+    found = sorted(cache_folder().glob(f"{start}-*.json"))
+    if not found:
+        raise SystemExit(
+            "diffusers and k-diffusion are not installed, and their cells are not on disk: "
+            "see benchmarks/solvers/requirements.txt"
+        )
+    return Table(found[-1])
 
 
 def measure(name: str, items: int, seed: int, budgets: Iterable[int]) -> Table:
     """Every peer on every grid, with both endings; what is on disk is not run again."""
-    problem, exact, table = bench(name), ends(name, items, seed), table_of(name, items, seed)
+    problem, exact, table, found = bench(name), ends(name, items, seed), table_of(name, items, seed), peers()
+    if not installed():
+        return table
     with ExitStack() as stack:
         stack.enter_context(torch.no_grad())
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # divisions by zero and deprecations of theirs
         stack.enter_context(peers_diffusers.double())
         for nfe in budgets:
-            for peer, ending in product(peers(), ENDINGS):
+            for peer, ending in product(found, ENDINGS):
                 for grid in ("uniform log",) if peer.own_grid else GRIDS:
                     if key(peer.name, grid, ending, nfe) not in table.rows:
                         table.rows |= cells(peer, grid, ending, nfe, problem.denoise, exact)

@@ -2,8 +2,8 @@
 
 Their `set_timesteps` knows a few spacings of a training schedule only. Here it is called for the number of steps, and
 then `sigmas` is replaced by the given levels; each step takes the level from there. Schedulers of the
-variance-preserving kind get x / sqrt(1 + sigma^2) and are told that the network predicts the clean sample; EDM's get the
-preconditioned output that stands for the same D; Euler, LMS and KDPM2, which know no clean sample, get the noise.
+variance-preserving kind get x / sqrt(1 + sigma^2) and are told that the network predicts the clean sample; EDM's get
+the preconditioned output that stands for the same D; Euler's and KDPM2, which take no clean sample, get the noise.
 
 Several cast their state and coefficients to float32. `double()` takes the cast away, and nothing else: inside it the
 name `torch.float32` in their modules means float64.
@@ -40,7 +40,7 @@ def installed() -> bool:
 def library() -> Any:
     """The package, its advice about deprecated options silenced."""
     if not installed():
-        raise SystemExit("diffusers is not installed: pip install -r benchmarks/solvers/requirements.txt")
+        raise SystemExit("diffusers is not installed: see benchmarks/solvers/requirements.txt")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = importlib.import_module("diffusers")

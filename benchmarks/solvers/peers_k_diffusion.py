@@ -1,10 +1,10 @@
 """k-diffusion's samplers with their noise turned off, each as a function of a denoiser, x and the noise levels.
 
-`import k_diffusion` loads its training and evaluation modules and, with them, packages that sampling never uses. So only
-`k_diffusion.sampling` is loaded here, inside an empty package of that name, and beside a `utils` that has the one
+`import k_diffusion` loads its training and evaluation modules and, with them, packages that sampling never uses. So
+only `k_diffusion.sampling` is loaded here, inside an empty package of that name, and beside a `utils` that has the one
 function that sampling takes from there.
 
-Left out: `sample_euler_ancestral` and `sample_dpm_2_ancestral`, which without noise are `sample_euler` and `sample_dpm_2`.
+Left out: the ancestral Euler and DPM-2, which without noise are `sample_euler` and `sample_dpm_2`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def sampling() -> Any:
     """The module `k_diffusion.sampling`."""
     spec = find_spec("k_diffusion")
     if spec is None or spec.submodule_search_locations is None:
-        raise SystemExit("k-diffusion is not installed: pip install -r benchmarks/solvers/requirements.txt")
+        raise SystemExit("k-diffusion is not installed: see benchmarks/solvers/requirements.txt")
     package = ModuleType("k_diffusion")
     package.__path__ = list(spec.submodule_search_locations)
     utils = ModuleType("k_diffusion.utils")
