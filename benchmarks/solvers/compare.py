@@ -17,18 +17,17 @@ from typing import Any
 import torch
 from grids import BUDGETS, ENDINGS
 from ours import DEFAULT, TUNED, default, default_row, fixed_rows, tuned_row
-from peers import Row, Table, best, measure, versions
-from problems import NAMES
-from report import csv_text, means, plot, replace_between_markers, table
+from peers import Row, Table, best, measure, single, versions
+from problems import MIXTURES, NAMES
 from reference import REPORT_SEED, ends
+from report import csv_text, means, plot, replace_between_markers, table
 
 DOCS = Path(__file__).parents[2] / "docs"
 QUICK_PROBLEMS, QUICK_BUDGETS = ("line", "grid"), (5, 10, 20)
 
 
-def cells(name: str, items: int, budgets: tuple[int, ...], tuned: bool) -> list[Row]:
+def cells(name: str, theirs: Table, items: int, budgets: tuple[int, ...], tuned: bool) -> list[Row]:
     """A record a budget and ending: the peers' best, the default, the tuned schedule, the best of the fixed solvers."""
-    theirs = measure(name, items, REPORT_SEED, budgets)
     exact = ends(name, items, REPORT_SEED)
     found = []
     for nfe in budgets:
@@ -68,16 +67,20 @@ def main() -> None:
     budgets = QUICK_BUDGETS if options.quick else BUDGETS
     items = 64 if options.quick else options.items
     records: list[Row] = []
+    tables: dict[str, Table] = {}
     for name in problems:
         start = time.perf_counter()
-        records += cells(name, items, budgets, not options.no_tuned)
+        tables[name] = measure(name, items, REPORT_SEED, budgets)
+        records += cells(name, tables[name], items, budgets, not options.no_tuned)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+    mixtures = [each for name, each in tables.items() if name in MIXTURES]
+    one = [single(mixtures, ending, nfe) for ending in ENDINGS for nfe in budgets] if mixtures else []
     options.out.mkdir(parents=True, exist_ok=True)
     result = {"items": items, "seed": REPORT_SEED, "versions": versions(), "default": described()}
-    result |= {"means": means(records), "cells": records}
+    result |= {"means": means(records), "single_peer": one, "cells": records}
     (options.out / "results.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     (options.out / "results.csv").write_text(csv_text(records), encoding="utf-8")
-    text = table(records, items)
+    text = table(records, one, items)
     (options.out / "table.md").write_text(text, encoding="utf-8")
     plot(records, options.out / "errors.png")
     if options.docs:

@@ -1,20 +1,22 @@
 """genaudio's solvers on the same problems: each on the grids that the peers get, the default, and tuned schedules.
 
-The default is the solver and the schedule named `auto`, settled by the budget; without them, what their fields say. A
-tuned schedule is found by `genaudio.samplers.tuning` on noises of other seeds than the report's, for the default solver.
+The default is the solver and the schedule named `auto`, settled by the budget; without them, what their fields say.
+A tuned schedule is found by `genaudio.samplers.tuning` for the default solver, on noises of other seeds than those of
+the report.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
+from itertools import product
 from typing import Any
 
 import torch
 from grids import GRIDS, levels
-from peers import Counted, Row, gaussian, key, summary
+from peers import STOPS, Counted, Row, gaussian, key, summary
 from problems import SIGMA_DATA, SIGMA_MAX, SIGMA_MIN, bench
 from reference import Ends, cache_folder, ends, fingerprint
 from torch import Tensor
@@ -95,23 +97,24 @@ def steps_within(solver: Solver, grid: Grid, nfe: int, ending: str) -> int:
     return 0
 
 
-def row(solver: Solver, grid: Grid, nfe: int, ending: str, denoise: Any, exact: Ends) -> Row:
-    """One cell."""
-    steps = steps_within(solver, grid, nfe, ending)
+def row(solver: Solver, grid: Grid, nfe: int, ending: str, denoise: Any, exact: Ends, stops: bool = False) -> Row:
+    """One cell; `stops`: the grid ends at sigma_min whatever the ending that its result is compared at."""
+    run = "A" if stops else ending
+    steps = steps_within(solver, grid, nfe, run)
     if steps == 0:
         return {"failed": "more evaluations than the budget in a single step"}
-    result = solve(solver, denoise, SIGMA_MAX * exact.noise, grid(steps, ending))
+    result = solve(solver, denoise, SIGMA_MAX * exact.noise, grid(steps, run))
     return {**summary(result, exact, ending, denoise), "steps": steps}
 
 
 def fixed_rows(name: str, exact: Ends, nfe: int, ending: str) -> dict[str, Row]:
-    """Every solver of `solvers` on every grid of the peers."""
+    """Every solver of `solvers` on every grid of the peers, at 0 also as stopped at sigma_min, as the peers are."""
     denoise = bench(name).denoise
     found = {}
-    for label, solver in solvers().items():
-        for grid_name in GRIDS:
-            grid: Grid = lambda steps, ending, at=grid_name: levels(at, steps, ending)  # noqa: E731
-            found[key(label, grid_name, ending, nfe)] = row(solver, grid, nfe, ending, denoise, exact)
+    for (label, solver), at, stops in product(solvers().items(), GRIDS, (False, True)):
+        if not stops or ending == "B":
+            cell = row(solver, partial(levels, at), nfe, ending, denoise, exact, stops)
+            found[key(label + STOPS * stops, at, ending, nfe)] = cell
     return found
 
 
@@ -148,9 +151,7 @@ def tuned_levels(name: str, items: int, nfe: int) -> list[float] | None:
         start = schedule.sigmas(steps, SIGMA_MIN, SIGMA_MAX)
         held_out = Trajectories(problem.denoise, SIGMA_MAX * judge.noise, judge.at["B"])
         with torch.no_grad():
-            found = tune(
-                solver, problem.denoise, SIGMA_MAX * fit.noise, fit.at["B"], start, held_out=held_out
-            )  # fmt: skip
+            found = tune(solver, problem.denoise, SIGMA_MAX * fit.noise, fit.at["B"], start, held_out=held_out)
         known[label] = found.sigmas.tolist()
         path.write_text(json.dumps(known, indent=0), encoding="utf-8")
     return known[label]

@@ -1,8 +1,8 @@
 """Errors of diffusers' schedulers and k-diffusion's samplers on the five problems; kept on disk.
 
-Install: see requirements.txt beside. Run: `python benchmarks/solvers/peers.py`.
-Writes `peers.json` into `$GENAUDIO_CACHE` or `benchmarks/.cache`: by ending, problem and budget the least RMS and the
-least median of the items' errors over every sampler and grid, and which it was; `peers-….json` beside it has every cell.
+Install: see requirements.txt beside. Run: `python benchmarks/solvers/peers.py`. Writes `peers.json` into
+`$GENAUDIO_CACHE` or `benchmarks/.cache`: by ending, problem and budget the least RMS and the least median of the items'
+errors over every sampler and grid, and which it was; `peers-….json` beside it has every cell.
 
 A sampler's cell at n evaluations is the largest grid that takes at most n, as the denoiser counts them. A sampler that
 stops at sigma_min also counts as an answer at 0 (ending B), compared with the exact end there.
@@ -15,7 +15,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
@@ -36,7 +36,7 @@ Denoise = Callable[[Tensor, float], Tensor]
 Run = Callable[[Denoise, Tensor, list[float]], Tensor]
 Row = dict[str, Any]
 
-_STOPS = " (stops at sigma_min)"
+STOPS = " (stops at sigma_min)"
 _TOLERANCES = (5e-2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 _SAME_SOUND = 0.01  # two data points nearer than this count as one: the set has silent patches twice
 
@@ -212,7 +212,7 @@ def cells(peer: Peer, grid: str, ending: str, nfe: int, denoise: Denoise, exact:
     found = {key(peer.name, grid, ending, nfe): {**summary(result, exact, ending, denoise), "steps": steps}}
     if ending == "A":
         stopped = {**summary(result, exact, "B", denoise), "steps": steps}
-        found[key(peer.name + _STOPS, grid, "B", nfe)] = stopped
+        found[key(peer.name + STOPS, grid, "B", nfe)] = stopped
     return found
 
 
@@ -239,6 +239,20 @@ def best(table: Table, ending: str, nfe: int) -> Row:
             if measure_name in row and row[measure_name] < found.get(measure_name, math.inf):
                 found[measure_name] = row[measure_name]
                 found[measure_name.removesuffix("_share") + "_by"] = f"{peer} | {rest[0]} | {row['steps']} steps"
+    return found
+
+
+def single(tables: Sequence[Table], ending: str, nfe: int) -> Row:
+    """The one sampler and grid whose geometric mean of RMS over the problems' least ones is least, and that mean."""
+    least = [best(table, ending, nfe)["rms"] for table in tables]
+    end = f" | {ending} | {nfe}"
+    names = [name for name in tables[0].rows if name.endswith(end)]
+    found: Row = {"ending": ending, "nfe": nfe, "mean": math.inf}
+    for name in names:
+        errors = [table.rows.get(name, {}).get("rms", math.inf) for table in tables]
+        mean = math.prod(error / low for error, low in zip(errors, least, strict=True)) ** (1 / len(tables))
+        if mean < found["mean"]:
+            found |= {"mean": mean, "by": name.removesuffix(end)}
     return found
 
 

@@ -3,7 +3,7 @@
 Their `set_timesteps` knows a few spacings of a training schedule only. Here it is called for the number of steps, and
 then `sigmas` is replaced by the given levels; each step takes the level from there. Schedulers of the
 variance-preserving kind get x / sqrt(1 + sigma^2) and are told that the network predicts the clean sample; EDM's get
-the preconditioned output that stands for the same D; Euler's and KDPM2, which take no clean sample, get the noise.
+the preconditioned output that stands for the same D; KDPM2, which takes no clean sample, gets the noise.
 
 Several cast their state and coefficients to float32. `double()` takes the cast away, and nothing else: inside it the
 name `torch.float32` in their modules means float64.
@@ -174,7 +174,7 @@ def _ipndm(denoise: Denoise, x: Tensor, levels: list[float]) -> Tensor:
 def schedulers() -> dict[str, Run]:
     """By name."""
     found: dict[str, Run] = {
-        "Euler": partial(_exploding, "EulerDiscrete", "noise", {}),
+        "Euler": partial(_exploding, "EulerDiscrete", "sample", {}),
         "Heun": partial(_exploding, "HeunDiscrete", "sample", {}),
         "KDPM2": partial(_exploding, "KDPM2Discrete", "noise", {}),
         "IPNDM": _ipndm,

@@ -52,6 +52,7 @@ def sampling() -> Any:
     if spec is None or spec.submodule_search_locations is None:
         raise SystemExit("k-diffusion is not installed: see benchmarks/solvers/requirements.txt")
     package = ModuleType("k_diffusion")
+    package.__spec__ = spec
     package.__path__ = list(spec.submodule_search_locations)
     utils = ModuleType("k_diffusion.utils")
     utils.append_dims = lambda x, ndim: x.reshape(*x.shape, *[1] * (ndim - x.ndim))  # type: ignore[attr-defined]

@@ -5,16 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from peers import STOPS
 from problems import MIXTURES, NAMES
 
 Row = dict[str, Any]
 
 START, END = "<!-- results -->", "<!-- end of results -->"
 OURS = ("default", "tuned", "fixed")
+_SIDES = {
+    "peers": "best peers",
+    "default": "default",
+    "tuned": "tuned schedule",
+    "fixed": "best of our solvers on the peers' grids",
+}
 MEASURES = ("rms", "median")
 
 
@@ -72,45 +80,53 @@ def csv_text(records: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def table(records: Sequence[Row], items: int) -> str:
+def table(records: Sequence[Row], single: Sequence[Row], items: int) -> str:
     """Errors at 0 and at sigma_min, the means of their ratios, wrong points, and who the peers' best were."""
     budgets = present(records, "nfe")
     parts = []
     for ending, title in (("B", "At sigma = 0"), ("A", "At sigma_min = 0.002")):
-        parts.append(f"**{title}**, {items} noises: RMS error of the best of the peers / of genaudio's default.\n")
-        parts.append(_head(["problem", *budgets]))
+        parts += [f"**{title}**, RMS error, {items} noises.\n", _head(["problem", "evaluations:", *budgets])]
         for name in present(records, "problem"):
-            found = [pick(records, problem=name, nfe=nfe, ending=ending) for nfe in budgets]
-            parts.append(_line([f"`{name}`", *(_pair(each, "rms") for each in found)]))
+            found = [pick(records, problem=name, nfe=nfe, ending=ending) or {} for nfe in budgets]
+            for side, label in _SIDES.items():
+                cells = [_number(each.get(side, {}).get("rms")) for each in found]
+                if any(cells):
+                    parts.append(_line([f"`{name}`", label, *cells]))
         parts.append("")
-    parts.append(
-        "Geometric means over the four mixtures of error / error of the peers' best; in brackets the worst one.\n"
-    )
-    parts.append(_head(["", *budgets]))
+    parts += ["**Means over the four mixtures**\n", _head(["ratio to the best peers", *budgets])]
     summaries = means(records)
-    labels = {"default": "default", "tuned": "tuned schedule", "fixed": "best of solvers and grids"}
     for ending, at in (("B", "at 0"), ("A", "at 0.002")):
-        for ours, label in labels.items():
-            for measure in MEASURES:
+        for ours in OURS:
+            for measure, called in (("rms", "RMS"), ("median", "median")):
                 kept = [pick(summaries, ending=ending, ours=ours, measure=measure, nfe=nfe) for nfe in budgets]
                 if any(kept):
                     cells = [f"{each['mean']:.2f} ({each['worst_ratio']:.2f})" if each else "" for each in kept]
-                    parts.append(_line([f"{label}, {measure}, {at}", *cells]))
+                    parts.append(_line([f"{_SIDES[ours]}, {called}, {at}", *cells]))
+        rows = [pick(single, ending=ending, nfe=nfe) for nfe in budgets]
+        if any(rows):
+            parts.append(
+                _line([f"one peer, one grid, RMS, {at}", *(f"{row['mean']:.2f}" if row else "" for row in rows)])
+            )
     if pick(records, problem="points") is not None:
-        parts.append("\n`points`: percentage of items that end at another data point (at 0).\n")
-        parts.append(_head(["", *budgets]))
-        for side, label in (("peers", "least of the peers"), ("default", "default"), ("tuned", "tuned schedule")):
-            rows = [(pick(records, problem="points", nfe=nfe, ending="B") or {}).get(side, {}) for nfe in budgets]
-            if any("wrong_share" in row for row in rows):
-                shares = [f"{100 * row['wrong_share']:.1f}" if "wrong_share" in row else "" for row in rows]
-                parts.append(_line([label, *shares]))
-    parts.append("\nThe peers' best by RMS at 0:\n")
-    parts.append(_head(["problem", "evaluations", "sampler, grid"]))
-    for record in records:
-        if record["ending"] == "B" and "rms_by" in record["peers"]:
-            by = record["peers"]["rms_by"].replace(" | ", "; ")
-            parts.append(_line([f"`{record['problem']}`", record["nfe"], by]))
+        parts += ["\n**`points`: items that end at another data point, in percent**\n", _head(["at 0", *budgets])]
+        for side, label in _SIDES.items():
+            found = [pick(records, problem="points", nfe=nfe, ending="B") or {} for nfe in budgets]
+            shares = [each.get(side, {}).get("wrong_share") for each in found]
+            if any(share is not None for share in shares):
+                parts.append(_line([label, *("" if share is None else f"{100 * share:.1f}" for share in shares)]))
+    parts += ["\n**The best peers by cells won** (RMS, both endings)\n", _head(["sampler", "cells"])]
+    won = Counter(_family(record["peers"]["rms_by"]) for record in records if "rms_by" in record["peers"])
+    parts += [_line([name, count]) for name, count in won.most_common()]
     return "\n".join(parts) + "\n"
+
+
+def _family(by: str) -> str:
+    """The sampler without how it ends."""
+    return by.split(" | ")[0].removesuffix(STOPS).split(",")[0]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"
 
 
 def _head(names: Sequence[Any]) -> str:
@@ -119,13 +135,6 @@ def _head(names: Sequence[Any]) -> str:
 
 def _line(values: Sequence[Any]) -> str:
     return "| " + " | ".join(str(value) for value in values) + " |"
-
-
-def _pair(record: Row | None, measure: str) -> str:
-    if record is None or measure not in record["peers"]:
-        return ""
-    ours = record["default"].get(measure)
-    return f"{record['peers'][measure]:.1e} / " + ("-" if ours is None else f"{ours:.1e}")
 
 
 def replace_between_markers(page: Path, text: str) -> None:
@@ -145,12 +154,13 @@ def plot(records: Sequence[Row], path: Path) -> None:
     from matplotlib import pyplot
 
     names = [name for name in NAMES if name in present(records, "problem")]
-    columns = min(3, len(names))
-    rows = math.ceil(len(names) / columns)
-    figure, axes = pyplot.subplots(rows, columns, figsize=(3.6 * columns, 3.0 * rows), squeeze=False)
-    sides = {"peers": ("best of the peers", "0.45"), "default": ("default", "C0"), "tuned": ("tuned schedule", "C3")}
+    panels = len(names) + 1  # the last one holds the legend
+    columns = min(3, panels)
+    figure, axes = pyplot.subplots(
+        math.ceil(panels / columns), columns, figsize=(3.4 * columns, 2.9 * math.ceil(panels / columns)), squeeze=False
+    )
     for axis, name in zip(axes.flat, names, strict=False):
-        for side, (label, color) in sides.items():
+        for side, color in (("peers", "0.45"), ("default", "C0"), ("tuned", "C3")):
             for measure, style in (("rms", "-o"), ("median", ":")):
                 kept = [
                     (each["nfe"], each[side][measure])
@@ -158,17 +168,24 @@ def plot(records: Sequence[Row], path: Path) -> None:
                     if (each["problem"], each["ending"]) == (name, "B") and measure in each.get(side, {})
                 ]
                 if kept:
-                    shown = label if measure == "rms" else None
+                    shown = _SIDES[side] if measure == "rms" else None
                     axis.loglog(*zip(*kept, strict=True), style, color=color, label=shown, markersize=3, linewidth=1.2)
+        budgets = present(records, "nfe")
+        axis.set_xticks(budgets, [str(nfe) for nfe in budgets])
+        axis.minorticks_off()
         axis.set_title(name, fontsize=10)
-        axis.set_xlabel("evaluations", fontsize=8)
-        axis.grid(alpha=0.3, which="both", linewidth=0.4)
+        axis.grid(alpha=0.3, linewidth=0.4)
         axis.tick_params(labelsize=7)
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="lower right", fontsize=8, title="error at 0: RMS, dotted: median", title_fontsize=8
+    axes.flat[len(names)].legend(
+        handles,
+        labels,
+        loc="center",
+        fontsize=8,
+        title_fontsize=8,
+        title="error at 0 over evaluations\nline: RMS, dots: median",
     )
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
