@@ -22,7 +22,7 @@ from reference import Ends, cache_folder, ends, fingerprint
 from torch import Tensor
 
 from genaudio.core.create import create
-from genaudio.core.errors import GenaudioError
+from genaudio.plugins.manager import registry
 from genaudio.samplers.base import Solver
 from genaudio.samplers.dpm import DPM
 from genaudio.samplers.euler import Euler
@@ -31,6 +31,7 @@ from genaudio.samplers.heun import Heun
 from genaudio.samplers.schedules.base import Schedule
 from genaudio.samplers.schedules.karras import Karras
 
+AUTO = "auto"
 DEFAULT, TUNED = "default", "tuned"
 TUNING_SEEDS = (101, 102)  # of the trajectories to fit, and of those to choose by
 Grid = Callable[[int, str], list[float]]  # (steps, ending)
@@ -57,16 +58,11 @@ def solvers() -> dict[str, Solver]:
 
 def default(nfe: int) -> tuple[Solver, Schedule]:
     """What a recipe gets that names neither."""
-    solver: Solver
-    schedule: Schedule
-    try:
-        solver = create("solver", "auto")
-    except GenaudioError:  # there is none of that name
-        solver = ExponentialIntegrator()
-    try:
-        schedule = create("schedule", "auto")
-    except GenaudioError:
-        schedule = Karras()
+    kinds = registry()
+    solver = create("solver", AUTO) if AUTO in kinds.names("solver") else ExponentialIntegrator()
+    schedule = create("schedule", AUTO) if AUTO in kinds.names("schedule") else Karras()
+    if not isinstance(solver, Solver) or not isinstance(schedule, Schedule):
+        raise TypeError(f"the components named {AUTO} are {type(solver).__name__} and {type(schedule).__name__}")
     return solver.fitted(SIGMA_DATA, nfe), schedule.fitted(SIGMA_DATA, nfe)
 
 

@@ -58,8 +58,8 @@ class _Double:
 @contextlib.contextmanager
 def double() -> Iterator[None]:
     """Within, the schedulers' modules and torch's default are in float64."""
-    classes = ("DPMSolverMultistep", "DPMSolverSinglestep", "EulerDiscrete", "HeunDiscrete", "KDPM2Discrete", "IPNDM")
-    classes += ("LMSDiscrete", "DEISMultistep", "UniPCMultistep", "SASolver", "EDMDPMSolverMultistep")
+    classes = ["DPMSolverMultistep", "DPMSolverSinglestep", "EulerDiscrete", "HeunDiscrete", "KDPM2Discrete", "IPNDM"]
+    classes += ["LMSDiscrete", "DEISMultistep", "UniPCMultistep", "SASolver", "EDMDPMSolverMultistep"]
     names = {getattr(library(), _name(each)).__module__ for each in classes}
     modules = [importlib.import_module(name) for name in names]
     before = torch.get_default_dtype()

@@ -1,6 +1,6 @@
 """What a solver adds to the denoiser's own time: a step on (4, 2, 256, 256) beside the same formula by hand.
 
-Run: `pytest benchmarks/solvers --benchmark-only --benchmark-group-by=group`. Each group pairs a solver with a minimal
+Run: `pytest benchmarks/solvers --benchmark-enable --benchmark-group-by=group`. Each group pairs a solver with a minimal
 loop, its coefficients worked out beforehand, and with the same method of k-diffusion and diffusers where they are
 installed. Solvers and schedulers plan within their time; diffusers' are made once. The denoiser costs nothing.
 """
