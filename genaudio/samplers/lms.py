@@ -20,7 +20,7 @@ class LMS(StagedSolver):
     any length Hairer, Nørsett and Wanner, Solving Ordinary Differential Equations I, Section III.5.
 
     From few evaluations it is the less accurate of the two: on the 1-D mixture of
-    `benchmarks/samplers/gaussian_mixture.py`, order 3 with 10 / 20 / 50 evaluations leaves a root mean square error of
+    `benchmarks/solvers/gaussian_mixture.py`, order 3 with 10 / 20 / 50 evaluations leaves a root mean square error of
     9.2e-2 / 2.2e-2 / 2.6e-3 where `exponential_integrator` leaves 1.6e-2 / 8.9e-3 / 9.8e-4.
     """
 

@@ -34,7 +34,7 @@ class RungeKuttaAdaptive(Solver):
     above 0, from which D is extrapolated to 0. Every item of a batch chooses its own steps (`adaptive.py`), so a batch
     may take more calls than the evaluations of any of its items. Each step waits for the device once.
 
-    On mixtures of Gaussians (`benchmarks/samplers/gaussian_mixture.py --problem all --adaptive`) the default tolerance
+    On mixtures of Gaussians (`benchmarks/solvers/gaussian_mixture.py --problem all --adaptive`) the default tolerance
     takes 40 to 56 evaluations an item and leaves a root mean square error of 4e-4 to 1e-3, 1e-4 takes 42 to 60 and
     leaves 9e-6 to 2e-4. A network in half precision is not smooth enough for tolerances below about 1e-2.
     """

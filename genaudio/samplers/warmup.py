@@ -7,7 +7,7 @@ from typing import Literal
 Warmup = Literal["auto", "ramp", "singlestep"]
 
 # Below this an evaluation is worth more as one more step than as a start of full order. From sigma 80, where D is
-# nearly constant, the two differ by less than a tenth from here on (benchmarks/samplers/gaussian_mixture.py).
+# nearly constant, the two differ by less than a tenth from here on (benchmarks/solvers/gaussian_mixture.py).
 _FEW_STEPS = 32
 
 DESCRIPTION = (

@@ -20,7 +20,7 @@ class Polynomial(RampSchedule):
         0.8,
         gt=0,
         description="Exponent of the warp",
-        source="benchmarks/samplers/schedules.py; 1 in k-diffusion",
+        source="benchmarks/solvers/schedules.py; 1 in k-diffusion",
     )
 
     def levels(self, ramp: Tensor, sigma_min: float, sigma_max: float) -> Tensor:

@@ -1,6 +1,6 @@
 """Error of one solver with every schedule, on the mixtures of `gaussian_mixture.py`, beside which it stands.
 
-Run: `python benchmarks/samplers/schedules.py [--problem line] [--solver exponential_integrator] [--median]`. Prints the
+Run: `python benchmarks/solvers/schedules.py [--problem line] [--solver exponential_integrator] [--median]`. Prints the
 root mean square error (or the median of the items' errors) at sigma = 0 of trajectories that start at sigma = 80, in
 float64, for budgets of 5 to 50 evaluations.
 """
@@ -12,15 +12,15 @@ import math
 from typing import cast
 
 import torch
-from gaussian_mixture import BUDGETS, SIGMA_MAX, SIGMA_MIN, problems
+from gaussian_mixture import BUDGETS, problems
+from problems import SIGMA_DATA, SIGMA_MAX, SIGMA_MIN
 
 from genaudio import Schedule, Solver, create
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
 from genaudio.samplers.schedules.exponential import Exponential
 from genaudio.samplers.schedules.polynomial import Polynomial
 
-SIGMA_DATA = 0.5
-NAMES = ("karras", "exponential", "polynomial", "cosine", "vp", "flow")
+NAMES = ("karras", "exponential", "polynomial", "cosine", "vp", "flow", "sinh", "auto")
 
 
 def schedules() -> dict[str, Schedule]:
@@ -41,14 +41,14 @@ def main() -> None:
     generator = torch.Generator().manual_seed(1)
     noise = torch.randn(options.items, mixture.means.shape[1], generator=generator, dtype=torch.float64)
     fine = Exponential().sigmas(4000, SIGMA_MIN, SIGMA_MAX)
-    reference = ExponentialIntegrator(order=4).solve(mixture.denoise, SIGMA_MAX * noise, fine)
+    reference = ExponentialIntegrator(order=4).solve(mixture, SIGMA_MAX * noise, fine)
     print(f"{options.problem:16}" + "".join(f"{nfe:10}" for nfe in BUDGETS))
     for name, schedule in schedules().items():
         cells = []
         for nfe in BUDGETS:
             solver = cast(Solver, create("solver", options.solver)).fitted(SIGMA_DATA, nfe)
             sigmas = schedule.fitted(SIGMA_DATA, nfe).sigmas(solver.num_steps(nfe), SIGMA_MIN, SIGMA_MAX)
-            error = (solver.solve(mixture.denoise, SIGMA_MAX * noise, sigmas) - reference).square().mean(-1).sqrt()
+            error = (solver.solve(mixture, SIGMA_MAX * noise, sigmas) - reference).square().mean(-1).sqrt()
             cells.append(float(error.median()) if options.median else math.sqrt(float(error.square().mean())))
         print(f"{name:16}" + "".join(f"{cell:10.1e}" for cell in cells))
 

@@ -1,6 +1,6 @@
 """Error of every solver against its evaluations, on mixtures of Gaussians whose denoiser is known in closed form.
 
-Run: `python benchmarks/samplers/gaussian_mixture.py [--problem line] [--median] [--guidance 3]`. Prints the root mean
+Run: `python benchmarks/solvers/gaussian_mixture.py [--problem line] [--median] [--guidance 3]`. Prints the root mean
 square error (or the median of the items' errors) at sigma = 0 of trajectories that start at sigma = 80, in float64, for
 budgets of 5 to 50 evaluations. The reference is the integrator of order 4 on 4,000 steps. With `--adaptive`, the
 solvers that choose their steps instead: evaluations an item and error, by tolerance.
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from problems import SIGMA_MAX, SIGMA_MIN, Mixture, cloud, grid, line
 from torch import Tensor
 
 from genaudio.samplers.base import Solver
@@ -29,24 +30,6 @@ from genaudio.samplers.schedules.karras import Karras
 
 TOLERANCES = (3e-2, 1e-2, 1e-3, 1e-4, 1e-5)
 BUDGETS = (5, 8, 10, 15, 20, 30, 50)
-SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """Isotropic Gaussians: means (components, dimensions), standard deviations and weights (components,)."""
-
-    means: Tensor
-    stds: Tensor
-    weights: Tensor
-
-    def denoise(self, x: Tensor, sigma: float) -> Tensor:
-        """E[clean | x]: (items, dimensions) to the same."""
-        variance = self.stds**2 + sigma**2
-        gap = x[:, None] - self.means
-        log = self.weights.log() - gap.square().sum(-1) / (2 * variance) - 0.5 * x.shape[1] * variance.log()
-        each = self.means + (self.stds**2 / variance)[:, None] * gap
-        return (log.softmax(-1)[..., None] * each).sum(1)
 
 
 @dataclass(frozen=True)
@@ -61,32 +44,16 @@ class Guided:
         """The mixture's means."""
         return self.mixture.means
 
-    def denoise(self, x: Tensor, sigma: float) -> Tensor:
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """D + scale (D of components 1 and 2 - D)."""
         whole, kept = self.mixture, slice(1, 3)
         part = Mixture(whole.means[kept], whole.stds[kept], whole.weights[kept])
-        return torch.lerp(whole.denoise(x, sigma), part.denoise(x, sigma), self.scale)
+        return torch.lerp(whole(x, sigma), part(x, sigma), self.scale)
 
 
 def problems() -> dict[str, Mixture]:
-    """A 1-D mixture of 4, a 64-D mixture of 8 and 25 narrow modes in the plane, each of variance near 1/4."""
-    generator = torch.Generator().manual_seed(0)
-    double = torch.float64
-    line = Mixture(
-        torch.tensor([[-0.8], [-0.2], [0.25], [0.7]], dtype=double),
-        torch.tensor([0.15, 0.05, 0.1, 0.2], dtype=double),
-        torch.tensor([0.3, 0.2, 0.2, 0.3], dtype=double),
-    )
-    cloud = Mixture(
-        0.45 * torch.randn(8, 64, generator=generator, dtype=double),
-        torch.linspace(0.05, 0.3, 8, dtype=double),
-        torch.full((8,), 1 / 8, dtype=double),
-    )
-    axis = torch.linspace(-0.7, 0.7, 5, dtype=double)
-    grid = Mixture(
-        torch.cartesian_prod(axis, axis), torch.full((25,), 0.03, dtype=double), torch.full((25,), 0.04, dtype=double)
-    )
-    return {"line": line, "cloud": cloud, "grid": grid}
+    """The 1-D mixture of 4, the 64-D mixture of 8 and the 25 narrow modes in the plane of problems.py."""
+    return {"line": line(), "cloud": cloud(), "grid": grid()}
 
 
 def solvers() -> dict[str, Solver]:
@@ -115,7 +82,7 @@ def solvers() -> dict[str, Solver]:
 def errors(mixture: Mixture | Guided, noise: Tensor, reference: Tensor, solver: Solver, nfe: int, rho: float) -> Tensor:
     """Each item's error with a budget of `nfe` evaluations: (items,)."""
     sigmas = Karras(rho=rho).sigmas(solver.num_steps(nfe), SIGMA_MIN, SIGMA_MAX)
-    result = solver.solve(mixture.denoise, SIGMA_MAX * noise, sigmas)
+    result = solver.solve(mixture, SIGMA_MAX * noise, sigmas)
     return (result - reference).square().mean(-1).sqrt()
 
 
@@ -124,7 +91,7 @@ def table(mixture: Mixture | Guided, summary: Callable[[Tensor], float], rho: fl
     generator = torch.Generator().manual_seed(1)
     noise = torch.randn(items, mixture.means.shape[1], generator=generator, dtype=torch.float64)
     fine = Karras(rho=50.0).sigmas(4000, SIGMA_MIN, SIGMA_MAX)
-    reference = ExponentialIntegrator(order=4).solve(mixture.denoise, SIGMA_MAX * noise, fine)
+    reference = ExponentialIntegrator(order=4).solve(mixture, SIGMA_MAX * noise, fine)
     for name, solver in solvers().items():
         cells = [summary(errors(mixture, noise, reference, solver, nfe, rho)) for nfe in BUDGETS]
         print(f"{name:18}" + "".join(f"{cell:10.1e}" for cell in cells))
@@ -134,9 +101,7 @@ def adaptive_table(mixture: Mixture | Guided, summary: Callable[[Tensor], float]
     """Print one line a solver, one column a tolerance: evaluations of an item, run alone, and the error."""
     generator = torch.Generator().manual_seed(1)
     x = SIGMA_MAX * torch.randn(items, mixture.means.shape[1], generator=generator, dtype=torch.float64)
-    reference = ExponentialIntegrator(order=4).solve(
-        mixture.denoise, x, Karras(rho=50.0).sigmas(4000, SIGMA_MIN, SIGMA_MAX)
-    )
+    reference = ExponentialIntegrator(order=4).solve(mixture, x, Karras(rho=50.0).sigmas(4000, SIGMA_MIN, SIGMA_MAX))
     ends = torch.tensor([SIGMA_MAX, SIGMA_MIN, 0.0], dtype=torch.float64)
     solvers: dict[str, Solver] = {"runge_kutta": RungeKuttaAdaptive()}
     solvers |= {
@@ -151,7 +116,7 @@ def adaptive_table(mixture: Mixture | Guided, summary: Callable[[Tensor], float]
             def counting(y: Tensor, sigma: float) -> Tensor:
                 nonlocal calls
                 calls += 1
-                return mixture.denoise(y, sigma)
+                return mixture(y, sigma)
 
             result = torch.cat([chosen.solve(counting, item[None], ends) for item in x])
             cells.append(f"{calls / items:8.0f}{summary((result - reference).square().mean(-1).sqrt()):8.0e}")

@@ -1,7 +1,8 @@
 """What a solver adds to the denoiser's own time: a step on (4, 2, 256, 256) beside the same formula by hand.
 
-Run: `pytest benchmarks/samplers --benchmark-only --benchmark-group-by=group`. Each group pairs a solver with a minimal
-loop, its coefficients worked out beforehand; the solver plans its own within its time. The denoiser costs nothing.
+Run: `pytest benchmarks/solvers --benchmark-enable --benchmark-group-by=group`. Each group pairs a solver with a minimal
+loop, its coefficients worked out beforehand, and with the same method of k-diffusion and diffusers where they are
+installed. Solvers and schedulers plan within their time; diffusers' are made once. The denoiser costs nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
+import peers_diffusers
+import peers_k_diffusion
 import pytest
 import torch
 from torch import Tensor
@@ -151,25 +155,76 @@ PAIRS: dict[str, tuple[Solver, Callable[[Tensor], Tensor]]] = {
 }
 
 
-def loop(solver: Solver) -> Callable[[Tensor], Tensor]:
+def by_solver(name: str) -> Callable[[Tensor], Tensor]:
     sigmas = torch.tensor(LEVELS, dtype=torch.float64)
-    return lambda x: solver.solve(denoise, x, sigmas, generator=generator())
+    return lambda x: PAIRS[name][0].solve(denoise, x, sigmas, generator=generator())
 
 
-@pytest.mark.parametrize("side", ["solver", "by hand"])
+K_DIFFUSION = {"euler": "euler", "heun": "heun", "dpm 2M": "dpmpp_2m"}
+
+
+def by_k_diffusion(name: str) -> Callable[[Tensor], Tensor]:
+    sample = peers_k_diffusion.samplers()[K_DIFFUSION[name]]
+    return lambda x: sample(denoise, x, LEVELS)
+
+
+DIFFUSERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "euler": ("EulerDiscreteScheduler", {}),
+    "dpm 2M": ("DPMSolverMultistepScheduler", {"lower_order_final": False, "final_sigmas_type": "sigma_min"}),
+    "exponential_integrator noise 3": ("DEISMultistepScheduler", {"solver_order": 3, "lower_order_final": False}),
+}
+
+
+def by_diffusers(name: str) -> Callable[[Tensor], Tensor]:
+    """Their loop; a scheduler of the variance-preserving kind is given, and gives, x / sqrt(1 + sigma^2)."""
+    kind, options = DIFFUSERS[name]
+    scheduler = getattr(peers_diffusers.library(), kind)(prediction_type="sample", **options)
+    start, end = (1.0, 1.0) if name == "euler" else (math.hypot(1, LEVELS[0]), math.hypot(1, LEVELS[-1]))
+    scheduler.is_scale_input_called = True
+
+    def sample(x: Tensor) -> Tensor:
+        scheduler.set_timesteps(STEPS)
+        scheduler.sigmas = torch.tensor(LEVELS)
+        scheduler.timesteps = torch.arange(STEPS, dtype=torch.float32)
+        scheduler.set_begin_index(0)
+        x = x / start
+        for time in scheduler.timesteps:
+            x = scheduler.step(denoise(x, 0.0), time, x).prev_sample
+        return x * end
+
+    return sample
+
+
+SIDES: dict[str, Callable[[str], Callable[[Tensor], Tensor]]] = {
+    "solver": by_solver,
+    "by hand": lambda name: PAIRS[name][1],
+    "k-diffusion": by_k_diffusion,
+    "diffusers": by_diffusers,
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # those of the libraries
+@pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("name", PAIRS)
-def test_step_overhead(name: str, side: str, benchmark) -> None:
-    solver, by_hand = PAIRS[name]
+def test_step_overhead(name: str, side: str, benchmark: Any) -> None:
+    for library, module, known in (
+        ("k-diffusion", peers_k_diffusion, K_DIFFUSION),
+        ("diffusers", peers_diffusers, DIFFUSERS),
+    ):
+        if side == library and name not in known:
+            pytest.skip(f"{library} has no such method, or not as one loop")
+        if side == library and not module.installed():
+            pytest.skip(f"{library} is not installed")
     benchmark.group = name
     x = 80 * torch.randn(SHAPE, generator=torch.Generator().manual_seed(1))
-    run = loop(solver) if side == "solver" else by_hand
+    run = SIDES[side](name)
     with torch.no_grad():
         result = benchmark(run, x)
-    torch.testing.assert_close(result, by_hand(x), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(result, PAIRS[name][1](x), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("order", [1, 4])
-def test_planning(order: int, benchmark) -> None:
+def test_planning(order: int, benchmark: Any) -> None:
     """The host's float64 work for a whole schedule, done once before the first step."""
     benchmark.group = f"plan of {STEPS} steps"
     benchmark(ExponentialIntegrator(order=order).plan, LEVELS)

@@ -1,0 +1,153 @@
+"""genaudio's solvers on the same problems: each on the grids that the peers get, the default, and tuned schedules.
+
+The default is the solver and the schedule named `auto`, settled by the budget; without them, what their fields say.
+A tuned schedule is found by `genaudio.samplers.tuning` for the default solver, on noises of other seeds than those of
+the report.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache, partial
+from importlib.util import find_spec
+from itertools import product
+from typing import Any
+
+import torch
+from grids import GRIDS, levels
+from peers import STOPS, Counted, Row, gaussian, key, summary
+from problems import SIGMA_DATA, SIGMA_MAX, SIGMA_MIN, bench
+from reference import Ends, cache_folder, ends, fingerprint
+from torch import Tensor
+
+from genaudio.core.create import create
+from genaudio.plugins.manager import registry
+from genaudio.samplers.base import Solver
+from genaudio.samplers.dpm import DPM
+from genaudio.samplers.euler import Euler
+from genaudio.samplers.exponential_integrator import ExponentialIntegrator
+from genaudio.samplers.heun import Heun
+from genaudio.samplers.schedules.base import Schedule
+from genaudio.samplers.schedules.karras import Karras
+
+AUTO = "auto"
+DEFAULT, TUNED = "default", "tuned"
+TUNING_SEEDS = (101, 102)  # of the trajectories to fit, and of those to choose by
+Grid = Callable[[int, str], list[float]]  # (steps, ending)
+
+
+def solvers() -> dict[str, Solver]:
+    """What is run on each of the peers' grids."""
+    found: dict[str, Solver] = {
+        "euler": Euler(),
+        "heun": Heun(),
+        "dpm 2M": DPM(),
+        "dpm 3M": DPM(order=3),
+        "dpm 3M published": DPM(order=3, published=True),
+        "dpm 2S": DPM(variant="singlestep"),
+        "dpm 3S": DPM(variant="singlestep", order=3),
+    }
+    for prediction in ("data", "noise", "velocity"):
+        for order in (2, 3, 4):
+            found[f"exponential_integrator {prediction} {order}"] = ExponentialIntegrator(
+                order=order, prediction=prediction, sigma_data=SIGMA_DATA
+            )
+    return found
+
+
+def default(nfe: int) -> tuple[Solver, Schedule]:
+    """What a recipe gets that names neither."""
+    kinds = registry()
+    solver = create("solver", AUTO) if AUTO in kinds.names("solver") else ExponentialIntegrator()
+    schedule = create("schedule", AUTO) if AUTO in kinds.names("schedule") else Karras()
+    if not isinstance(solver, Solver) or not isinstance(schedule, Schedule):
+        raise TypeError(f"the components named {AUTO} are {type(solver).__name__} and {type(schedule).__name__}")
+    return solver.fitted(SIGMA_DATA, nfe), schedule.fitted(SIGMA_DATA, nfe)
+
+
+def grid_of(schedule: Schedule) -> Grid:
+    """The levels of a schedule, less the 0 for ending A."""
+
+    def grid(steps: int, ending: str) -> list[float]:
+        if ending == "A":
+            return schedule.sigmas(steps + 1, SIGMA_MIN, SIGMA_MAX)[:-1].tolist()
+        return schedule.sigmas(steps, SIGMA_MIN, SIGMA_MAX).tolist()
+
+    return grid
+
+
+def solve(solver: Solver, denoise: Any, x: Tensor, grid: list[float]) -> Tensor:
+    with torch.no_grad():
+        return solver.solve(denoise, x, torch.tensor(grid, dtype=torch.float64))
+
+
+def steps_within(solver: Solver, grid: Grid, nfe: int, ending: str) -> int:
+    """The most steps that take at most `nfe` evaluations, as a denoiser counts them; 0: none."""
+    x = torch.ones(1, 1, dtype=torch.float64)
+    for steps in range(nfe, 0, -1):
+        counted = Counted(gaussian)
+        solve(solver, counted, x, grid(steps, ending))
+        if len(counted.levels) <= nfe:
+            return steps
+    return 0
+
+
+def row(solver: Solver, grid: Grid, nfe: int, ending: str, denoise: Any, exact: Ends, stops: bool = False) -> Row:
+    """One cell; `stops`: the grid ends at sigma_min whatever the ending that its result is compared at."""
+    run = "A" if stops else ending
+    steps = steps_within(solver, grid, nfe, run)
+    if steps == 0:
+        return {"failed": "more evaluations than the budget in a single step"}
+    result = solve(solver, denoise, SIGMA_MAX * exact.noise, grid(steps, run))
+    return {**summary(result, exact, ending, denoise), "steps": steps}
+
+
+def fixed_rows(name: str, exact: Ends, nfe: int, ending: str) -> dict[str, Row]:
+    """Every solver of `solvers` on every grid of the peers, at 0 also as stopped at sigma_min, as the peers are."""
+    denoise = bench(name).denoise
+    found = {}
+    for (label, solver), at, stops in product(solvers().items(), GRIDS, (False, True)):
+        if not stops or ending == "B":
+            cell = row(solver, partial(levels, at), nfe, ending, denoise, exact, stops)
+            found[key(label + STOPS * stops, at, ending, nfe)] = cell
+    return found
+
+
+def default_row(name: str, exact: Ends, nfe: int, ending: str) -> Row:
+    solver, schedule = default(nfe)
+    return row(solver, grid_of(schedule), nfe, ending, bench(name).denoise, exact)
+
+
+def tuned_row(name: str, exact: Ends, nfe: int) -> Row | None:
+    """Of a schedule tuned to problem, default solver and budget; None where genaudio cannot tune. Ends at 0."""
+    grid = tuned_levels(name, len(exact.noise), nfe)
+    if grid is None:
+        return None
+    denoise = bench(name).denoise
+    result = solve(default(nfe)[0], denoise, SIGMA_MAX * exact.noise, grid)
+    return {**summary(result, exact, "B", denoise), "steps": len(grid) - 1, "levels": grid}
+
+
+@cache
+def tuned_levels(name: str, items: int, nfe: int) -> list[float] | None:
+    """From disk, or searched now."""
+    if find_spec("genaudio.samplers.tuning") is None:
+        return None
+    from genaudio.samplers.tuning import Trajectories, tune
+
+    solver, schedule = default(nfe)
+    problem = bench(name)
+    path = cache_folder() / f"tuned-{fingerprint(problem, items, TUNING_SEEDS[0])}.json"
+    known: dict[str, list[float]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    label = f"{type(solver).__name__} {solver.model_dump_json()} {type(schedule).__name__} {nfe}"
+    if label not in known:
+        fit, judge = (ends(name, items, seed) for seed in TUNING_SEEDS)
+        steps = steps_within(solver, grid_of(schedule), nfe, "B")
+        start = schedule.sigmas(steps, SIGMA_MIN, SIGMA_MAX)
+        held_out = Trajectories(problem.denoise, SIGMA_MAX * judge.noise, judge.at["B"])
+        with torch.no_grad():
+            found = tune(solver, problem.denoise, SIGMA_MAX * fit.noise, fit.at["B"], start, held_out=held_out)
+        known[label] = found.sigmas.tolist()
+        path.write_text(json.dumps(known, indent=0), encoding="utf-8")
+    return known[label]
