@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import cache, partial
-from importlib.util import find_spec
 from itertools import product
 from typing import Any
 
@@ -18,7 +17,7 @@ import torch
 from grids import GRIDS, levels
 from peers import STOPS, Counted, Row, gaussian, key, summary
 from problems import SIGMA_DATA, SIGMA_MAX, SIGMA_MIN, bench
-from reference import Ends, cache_folder, ends, fingerprint
+from reference import Ends, cache_folder, fingerprint
 from torch import Tensor
 
 from genaudio.core.create import create
@@ -29,11 +28,15 @@ from genaudio.samplers.euler import Euler
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
 from genaudio.samplers.heun import Heun
 from genaudio.samplers.schedules.base import Schedule
+from genaudio.samplers.schedules.exponential import Exponential
 from genaudio.samplers.schedules.karras import Karras
+from genaudio.samplers.tuning import Trajectories, tune
 
 AUTO = "auto"
 DEFAULT, TUNED = "default", "tuned"
 TUNING_SEEDS = (101, 102)  # of the trajectories to fit, and of those to choose by
+TUNING_ITEMS, TUNING_SOLVES = 1024, 500
+TUNED_BUDGETS = (5, 8, 10, 15, 20)
 Grid = Callable[[int, str], list[float]]  # (steps, ending)
 
 
@@ -119,35 +122,38 @@ def default_row(name: str, exact: Ends, nfe: int, ending: str) -> Row:
     return row(solver, grid_of(schedule), nfe, ending, bench(name).denoise, exact)
 
 
-def tuned_row(name: str, exact: Ends, nfe: int) -> Row | None:
-    """Of a schedule tuned to problem, default solver and budget; None where genaudio cannot tune. Ends at 0."""
-    grid = tuned_levels(name, len(exact.noise), nfe)
-    if grid is None:
-        return None
+def tuned_row(name: str, exact: Ends, nfe: int) -> Row:
+    """Of a schedule tuned to problem, default solver and budget; ends at 0."""
+    grid = tuned_levels(name, nfe)
     denoise = bench(name).denoise
     result = solve(default(nfe)[0], denoise, SIGMA_MAX * exact.noise, grid)
     return {**summary(result, exact, "B", denoise), "steps": len(grid) - 1, "levels": grid}
 
 
 @cache
-def tuned_levels(name: str, items: int, nfe: int) -> list[float] | None:
+def tuned_levels(name: str, nfe: int) -> list[float]:
     """From disk, or searched now."""
-    if find_spec("genaudio.samplers.tuning") is None:
-        return None
-    from genaudio.samplers.tuning import Trajectories, tune
-
     solver, schedule = default(nfe)
     problem = bench(name)
-    path = cache_folder() / f"tuned-{fingerprint(problem, items, TUNING_SEEDS[0])}.json"
+    path = cache_folder() / f"tuned-{fingerprint(problem, TUNING_ITEMS, TUNING_SEEDS[0])}.json"
     known: dict[str, list[float]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    label = f"{type(solver).__name__} {solver.model_dump_json()} {type(schedule).__name__} {nfe}"
+    label = f"{type(solver).__name__} {solver.model_dump_json()} {TUNING_SOLVES} {nfe}"
     if label not in known:
-        fit, judge = (ends(name, items, seed) for seed in TUNING_SEEDS)
-        steps = steps_within(solver, grid_of(schedule), nfe, "B")
-        start = schedule.sigmas(steps, SIGMA_MIN, SIGMA_MAX)
-        held_out = Trajectories(problem.denoise, SIGMA_MAX * judge.noise, judge.at["B"])
+        fit, judge = (fine(name, seed) for seed in TUNING_SEEDS)
+        start = schedule.sigmas(steps_within(solver, grid_of(schedule), nfe, "B"), SIGMA_MIN, SIGMA_MAX)
         with torch.no_grad():
-            found = tune(solver, problem.denoise, SIGMA_MAX * fit.noise, fit.at["B"], start, held_out=held_out)
+            found = tune(solver, *fit, start, held_out=judge, max_solves=TUNING_SOLVES)
         known[label] = found.sigmas.tolist()
         path.write_text(json.dumps(known, indent=0), encoding="utf-8")
     return known[label]
+
+
+@cache
+def fine(name: str, seed: int) -> Trajectories:
+    """Trajectories to tune on: their ends need not be exact to 1e-10, so 3,000 steps of order 5 will do."""
+    problem = bench(name)
+    x = SIGMA_MAX * problem.noise(TUNING_ITEMS, seed)
+    solver = ExponentialIntegrator(order=5, corrector=True, prediction="velocity", sigma_data=SIGMA_DATA)
+    with torch.no_grad():
+        end = solver.solve(problem.denoise, x, Exponential().sigmas(3000, SIGMA_MIN / 100, SIGMA_MAX))
+    return Trajectories(problem.denoise, x, end)

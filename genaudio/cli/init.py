@@ -37,8 +37,8 @@ network:
 conditioner: label   # null: no classes
 preconditioner: edm
 noise: auto          # the one that the preconditioner was published with
-schedule: karras
-solver: exponential_integrator
+schedule: auto       # what measured best for the budget; `gen list schedule` for others
+solver: auto
 guidance:            # null: none
   type: cfg
   scale: 2.0

@@ -91,8 +91,8 @@ class Recipe(Settings):
     noise: NoiseDistribution = parameter(
         AUTO, description=f"{KINDS['noise'].summary}; auto: the one that the preconditioner was published with"
     )
-    schedule: Schedule = parameter("karras", description=KINDS["schedule"].summary)
-    solver: Solver = parameter("exponential_integrator", description=KINDS["solver"].summary)
+    schedule: Schedule = parameter("auto", description=KINDS["schedule"].summary)
+    solver: Solver = parameter("auto", description=KINDS["solver"].summary)
     guidance: Guidance | tuple[Guidance, ...] | None = parameter(None, description=KINDS["guidance"].summary)
     training: TrainingSettings = parameter(TrainingSettings(), description="How the model is trained")
     sampling: SamplingSettings = parameter(SamplingSettings(), description="How clips are generated")

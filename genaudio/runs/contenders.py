@@ -16,8 +16,8 @@ from genaudio.runs.blocks import describe
 from genaudio.runs.model import Model
 from genaudio.runs.schedule_tuning import grids_file
 
-SOLVERS = ("euler", "heun", "dpm", "exponential_integrator")
-SCHEDULES = ("karras",)
+SOLVERS = ("auto", "euler", "heun", "dpm", "unipc", "exponential_integrator")
+SCHEDULES = ("auto", "karras")
 
 
 def contenders(kind: str, texts: Sequence[str]) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def test_check(gen: Gen) -> None:
 
 def test_check_resolved_says_where_each_value_is_from_and_is_itself_a_recipe(gen: Gen) -> None:
     Path("r.yaml").write_text(RECIPE)
-    code, out, err = gen("check", "r.yaml", "--resolved", "--set", "solver.s_churn=4", "--set", "schedule=karras")
+    code, out, err = gen("check", "r.yaml", "--resolved", "--set", "solver.s_churn=4", "--set", "schedule=auto")
     assert (code, err) == (0, "")
     lines = [line.split() for line in out.splitlines()]
     assert ["s_churn:", "4.0", "#", "override", "--set", "solver.s_churn=4"] in lines

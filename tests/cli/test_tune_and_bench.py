@@ -51,7 +51,8 @@ def test_tune_schedule_takes_an_exported_model_and_the_recipes_budget(run, tmp_p
 
 
 def test_bench_samplers_writes_consistent_files_and_recommends(run, capsys):
-    words = ("--solver", "euler", "--solver", "{type: dpm, order: 3}", "--nfe", 4, "--nfe", 2, *SMALL)
+    words = ("--solver", "euler", "--solver", "{type: dpm, order: 3}", "--schedule", "karras")
+    words = (*words, "--nfe", 4, "--nfe", 2, *SMALL)
     assert gen("bench-samplers", run, *words) == 0
     out, err = capsys.readouterr()
     folder = run / "bench-samplers"

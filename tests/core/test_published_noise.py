@@ -102,7 +102,7 @@ def test_each_value_knows_where_it_came_from(
         ("noise: atuo\n", ":3:8  noise.type", ["noise 'atuo'", "one of auto, log_normal", "did you mean 'auto'?"]),
         ("noise: {std: 1}\n", ":3:1  noise.type", ["nothing", "one of auto, log_normal"]),
         ("noise: 3\n", ":3:8  noise", ["given     3", "the name of a noise: auto, log_normal"]),
-        ("solver: auto\n", ":3:9  solver.type", ["solver 'auto'", "one of euler"]),
+        ("network: auto\n", ":3:10  network.type", ["network 'auto'", "one of efficient_unet"]),
     ],
 )
 def test_mistakes(text: str, place: str, words: list[str], tmp_path: Path) -> None:
@@ -128,5 +128,5 @@ def test_the_schema_takes_auto_for_noise_alone() -> None:
     for block in (*AUTO, {"noise": {"type": "auto", "std": 1.0}}):
         validator.validate({**SMALLEST, **block})
     assert schema["properties"]["noise"]["default"] == "auto"
-    assert list(validator.iter_errors({**SMALLEST, "solver": "auto"}))
+    assert list(validator.iter_errors({**SMALLEST, "network": "auto"}))
     assert list(validator.iter_errors({**SMALLEST, "noise": {"std": 1.0}}))

@@ -18,6 +18,7 @@ from genaudio.core.recipe import (
 )
 from genaudio.samplers.base import Solver
 from genaudio.samplers.euler import Euler
+from genaudio.samplers.auto import Auto
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
 from genaudio.samplers.heun import Heun
 
@@ -63,8 +64,8 @@ def test_what_is_left_out_takes_the_defaults() -> None:
         "conditioner": "label",
         "preconditioner": "edm",
         "noise": "log_normal",
-        "schedule": "karras",
-        "solver": "exponential_integrator",
+        "schedule": "auto",
+        "solver": "auto",
         "guidance": None,
     }
     assert (recipe.version, recipe.seed, recipe.device, recipe.guidance) == (1, 0, "auto", None)
@@ -185,8 +186,8 @@ def test_a_whole_block_replaces_the_old_one(full: Path) -> None:
 
 
 def test_a_field_of_a_default_block_can_be_set() -> None:
-    recipe = recipe_from_mapping(SMALLEST, ["solver.order=2"])
-    assert recipe.solver == ExponentialIntegrator(order=2)
+    recipe = recipe_from_mapping(SMALLEST, ["solver.sigma_data=0.25"])
+    assert recipe.solver == Auto(sigma_data=0.25)
 
 
 def test_load_recipe_logs_what_was_dropped(full: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -224,9 +225,9 @@ def test_the_fields_of_an_overridden_type_are_defaults(full: Path) -> None:
 def test_the_type_of_a_default_block_stays_a_default_when_a_field_is_set(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text("name: test\ndataset: procedural\n")
-    loaded = open_recipe(path, ["solver.order=2"])
+    loaded = open_recipe(path, ["solver.sigma_data=0.25"])
     assert origin(loaded, "solver.type") == "default"
-    assert origin(loaded, "solver.order") == "override --set solver.order=2"
+    assert origin(loaded, "solver.sigma_data") == "override --set solver.sigma_data=0.25"
 
 
 def test_type_name_of_an_unregistered_component_is_an_error() -> None:

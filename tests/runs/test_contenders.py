@@ -36,7 +36,7 @@ def test_what_is_no_component_is_refused(text, message):
 def test_defaults_begin_with_the_models_own_and_name_nothing_twice(tiny_run):
     model = genaudio.load(tiny_run, device="cpu")
     solvers = default_solvers(model)
-    assert next(iter(solvers)) == "exponential_integrator"
-    assert set(solvers) == {"exponential_integrator", "euler", "heun", "dpm"}
-    assert list(default_schedules(model, tiny_run)) == ["karras"]
+    assert next(iter(solvers)) == "auto"
+    assert set(solvers) == {"auto", "euler", "heun", "dpm", "unipc", "exponential_integrator"}
+    assert list(default_schedules(model, tiny_run)) == ["auto", "karras"]
     assert default_embedding(model).sample_rate == 8000

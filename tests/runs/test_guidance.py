@@ -108,7 +108,7 @@ def test_a_damaged_checkpoint_is_not_exported(
 
 def test_autoguidance_is_the_formula_on_both_models(model: Model, weak: Path) -> None:
     """The clips are those of D_weak + 2.5 (D - D_weak), spelt out here without the guidance component."""
-    options: dict[str, Any] = {"label": "rain", "seed": 4, "solver": "euler", "num_steps": 3}
+    options: dict[str, Any] = {"label": "rain", "seed": 4, "solver": "euler", "schedule": "karras", "num_steps": 3}
     guided, _ = model.generate(2, guidance=auto(weak, 2.5), **options)
 
     denoisers = []
@@ -324,7 +324,7 @@ def test_what_of_a_list_is_left_without_a_condition() -> None:
 
 
 def written(model: Model, folder: Path, guidance: Any, **options: Any) -> dict[str, Any]:
-    plan = model.plan(solver="euler", num_steps=6, guidance=guidance)
+    plan = model.plan(solver="euler", schedule="karras", num_steps=6, guidance=guidance)
     return write_samples(model, SampleRequest(("metal", "rain"), 2, plan, seed=1, **options), folder, Progress())
 
 
