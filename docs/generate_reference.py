@@ -25,7 +25,7 @@ from pydantic import BaseModel
 import genaudio
 from genaudio.cli.app import app
 from genaudio.core.fields import FieldCard, field_cards
-from genaudio.core.recipe import BLOCKS, OPTIONAL_BLOCKS, Recipe
+from genaudio.core.recipe import AUTO_BLOCKS, BLOCKS, LIST_BLOCKS, OPTIONAL_BLOCKS, Recipe
 from genaudio.core.registry import KINDS, Registry, kind_base
 from genaudio.core.settings import ReportSettings, SamplingSettings, TrainingSettings
 from genaudio.core.yaml_writer import inline
@@ -122,8 +122,9 @@ def settings_page() -> str:
     for kind in BLOCKS:
         card = next(card for card in field_cards(Recipe) if card.name == kind)
         default = "required" if card.required else f"`{inline(plain(card.default))}`"
-        null = ", or `null`" if kind in OPTIONAL_BLOCKS else ""
-        rows.append([f"`{kind}`", default, f"the name of a [{kind}]({kind}.md), or a mapping with `type`{null}"])
+        also = (", or `null`" if kind in OPTIONAL_BLOCKS else "") + (", or a list" if kind in LIST_BLOCKS else "")
+        also += ", or `auto`: what the preconditioner was published with" if kind in AUTO_BLOCKS else ""
+        rows.append([f"`{kind}`", default, f"the name of a [{kind}]({kind}.md), or a mapping with `type`{also}"])
     text += table(["block", "default", "value"], rows)
     for name, cls in SETTINGS:
         text += f"\n## {name}\n\n{inspect.cleandoc(cls.__doc__ or '')}\n\n{fields_table(field_cards(cls))}"

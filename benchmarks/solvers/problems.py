@@ -6,7 +6,7 @@
 | `cloud` | a 64-D mixture of 8 Gaussians of unequal widths |
 | `grid` | a 2-D mixture of 25 narrow modes |
 | `patches` | a mixture of 8 Gaussians with full covariances, fitted to patches of real power-compressed spectrograms |
-| `points` | the empirical set of 2,000 such patches: D is the mean of the points, weighted by their posterior |
+| `points` | the empirical set of 2,000 such patches, the loudest of as many recordings: D is their posterior mean |
 
 Each is scaled to a standard deviation of 0.5, the one that EDM's noise levels are made for. The last two need the audio
 in `$GENAUDIO_DATA` (or `../shared/data` beside the checkout).
@@ -17,7 +17,7 @@ Shapes: x (items, dimensions), float64.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -156,12 +156,31 @@ def scaled(means: Tensor, stds: Tensor, weights: Tensor) -> Mixture:
 
 
 def patches() -> FullMixture:
-    """(d): 8 components, fitted by expectation maximisation to the patches that `points` does not hold."""
-    data = real_patches()[2000:]
+    """(d): 8 components, fitted by expectation maximisation to 8,000 patches from anywhere in 400 recordings."""
     generator = torch.Generator().manual_seed(0)
-    components, (count, d) = 8, data.shape
+    found: list[Tensor] = []
+    for x in spectrograms(400, generator):
+        tops = torch.randint(x.shape[1] // 2, (20,), generator=generator).tolist()
+        lefts = torch.randint(max(1, x.shape[2] - PATCH[1]), (20,), generator=generator).tolist()
+        found += [patch_at(x, top, left) for top, left in zip(tops, lefts, strict=True) if x.shape[2] >= PATCH[1]]
+    return fitted(normalised(torch.stack(found))[2000:], 8)
+
+
+def points() -> Points:
+    """(e): one patch, the loudest, of each of 2,000 recordings, so that no two are nearly the same."""
+    found = []
+    for x in spectrograms(2000, torch.Generator().manual_seed(0)):
+        power = torch.nn.functional.avg_pool2d(x.square().sum(0)[None], PATCH, stride=1)[0]
+        top, left = divmod(int(power.argmax()), power.shape[1])
+        found.append(patch_at(x, top, left))
+    return Points(normalised(torch.stack(found)))
+
+
+def fitted(data: Tensor, components: int) -> FullMixture:
+    """A mixture with full covariances after 30 rounds of expectation maximisation on `data` (count, d)."""
+    count, d = data.shape
     prior = 30 * 0.03**2 * torch.eye(d, dtype=DOUBLE)  # as if 30 patches of deviation 0.03 had been seen besides
-    means = data[torch.randperm(count, generator=generator)[:components]]
+    means = data[torch.randperm(count, generator=torch.Generator().manual_seed(0))[:components]]
     covariances = (data.T @ data / count).repeat(components, 1, 1)
     weights = torch.full((components,), 1 / components, dtype=DOUBLE)
     for _ in range(30):
@@ -175,33 +194,28 @@ def patches() -> FullMixture:
     return FullMixture.of(means, covariances, weights)
 
 
-def points() -> Points:
-    """(e)"""
-    return Points(real_patches()[:2000])
-
-
-@cache
-def real_patches(count: int = 8000) -> Tensor:
-    """Patches (count, 64) of the power-compressed spectrograms of spoken digits, standard deviation 0.5, shuffled."""
+def spectrograms(count: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Power-compressed spectrograms (2, freq, time) of `count` spoken digits, in an order drawn from the generator."""
     import soundfile
 
     from genaudio.representations.complex_stft import ComplexSTFT
 
     root = Path(os.environ.get("GENAUDIO_DATA") or Path(__file__).parents[3] / "shared" / "data")
     files = sorted((root / "fsdd" / "recordings").glob("*.wav"))
-    if not files:
+    if len(files) < count:
         raise SystemExit(f"no spoken digits below {root}; set GENAUDIO_DATA to a folder that holds fsdd/recordings")
-    generator = torch.Generator().manual_seed(0)
     representation = ComplexSTFT(n_fft=254, hop_length=64, scale=4.0)
-    bins, frames = PATCH
-    found: list[Tensor] = []
-    for number in torch.randperm(len(files), generator=generator)[: count // 20].tolist():
+    for number in torch.randperm(len(files), generator=generator)[:count].tolist():
         data, _ = soundfile.read(files[number], dtype="float64")
-        x = representation.encode(torch.from_numpy(data / abs(data).max())[None, None])[0]
-        tops = torch.randint(x.shape[1] // 2, (20,), generator=generator).tolist()
-        lefts = torch.randint(max(1, x.shape[2] - frames), (20,), generator=generator).tolist()
-        pieces = [x[:, top : top + bins, left : left + frames] for top, left in zip(tops, lefts, strict=True)]
-        found += [piece.reshape(-1) for piece in pieces if piece.shape[1:] == PATCH]
-    data = torch.stack(found)
+        yield representation.encode(torch.from_numpy(data / abs(data).max())[None, None])[0]
+
+
+def patch_at(x: Tensor, top: int, left: int) -> Tensor:
+    """The patch of a spectrogram at a bin and frame: (64,)."""
+    return x[:, top : top + PATCH[0], left : left + PATCH[1]].reshape(-1)
+
+
+def normalised(data: Tensor) -> Tensor:
+    """Centred, with a standard deviation of 0.5."""
     data = data - data.mean(0)
     return data * (SIGMA_DATA / data.square().mean().sqrt())

@@ -20,10 +20,14 @@ from torch import Tensor
 
 from genaudio.samplers.base import Solver
 from genaudio.samplers.dpm import DPM
+from genaudio.samplers.dpm_sde import DPMSDE
 from genaudio.samplers.euler import Euler
-from genaudio.samplers.exponential import update
+from genaudio.samplers.euler_ancestral import EulerAncestral
+from genaudio.samplers.exponential import Family
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
 from genaudio.samplers.heun import Heun
+from genaudio.samplers.lms import LMS
+from genaudio.samplers.runge_kutta import RungeKutta
 from genaudio.samplers.schedules.karras import Karras
 
 STEPS = 20
@@ -74,7 +78,7 @@ def two_m_by_hand(x: Tensor) -> Tensor:
 
 
 NOISE_3 = [
-    (start, update("noise", start, end, LEVELS[max(0, i - 2) : i + 1][::-1], 1.0)[1])
+    (start, Family("noise").update(start, end, LEVELS[max(0, i - 2) : i + 1][::-1])[1])
     for i, (start, end) in enumerate(pairwise(LEVELS))
 ]
 
@@ -89,17 +93,71 @@ def noise_3_by_hand(x: Tensor) -> Tensor:
     return x
 
 
+def lms_2_by_hand(x: Tensor) -> Tensor:
+    before, old = LEVELS[0], CLEAN
+    for start, end in pairwise(LEVELS):
+        slope = x - denoise(x, start)
+        step = end - start
+        share = step / (2 * (start - before)) if start < before else 0.0
+        following = torch.add(x, slope, alpha=step * (1 + share) / start)
+        x = following.add_(old, alpha=-step * share / before) if share else following
+        before, old = start, slope
+    return x
+
+
+def runge_kutta_4_by_hand(x: Tensor) -> Tensor:
+    for start, end in pairwise(LEVELS):
+        h, middle = end - start, (start + end) / 2
+        k1 = x - denoise(x, start)
+        k2 = torch.add(x, k1, alpha=h / (2 * start))
+        k2 = k2 - denoise(k2, middle)
+        k3 = torch.add(x, k2, alpha=h / (2 * middle))
+        k3 = k3 - denoise(k3, middle)
+        k4 = torch.add(x, k3, alpha=h / middle)
+        k4 = k4 - denoise(k4, end)
+        x = torch.add(x, k1, alpha=h / (6 * start))
+        x.add_(k2, alpha=h / (3 * middle)).add_(k3, alpha=h / (3 * middle)).add_(k4, alpha=h / (6 * end))
+    return x
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(2)
+
+
+def euler_ancestral_by_hand(x: Tensor) -> Tensor:
+    source = generator()
+    for start, end in pairwise(LEVELS):
+        x = torch.lerp(x, denoise(x, start), 1 - (end / start) ** 2)
+        x.add_(torch.randn(SHAPE, generator=source), alpha=end * math.sqrt(1 - (end / start) ** 2))
+    return x
+
+
+def sde_2m_by_hand(x: Tensor) -> Tensor:
+    source, before, old = generator(), LEVELS[0], CLEAN
+    for start, end in pairwise(LEVELS):
+        clean = denoise(x, start)
+        c = math.log(start / end) / (2 * math.log(before / start)) if before > start else 0.0
+        x = torch.lerp(x, torch.lerp(clean, old, -c), 1 - (end / start) ** 2)
+        x.add_(torch.randn(SHAPE, generator=source), alpha=end * math.sqrt(1 - (end / start) ** 2))
+        before, old = start, clean
+    return x
+
+
 PAIRS: dict[str, tuple[Solver, Callable[[Tensor], Tensor]]] = {
     "euler": (Euler(), euler_by_hand),
     "heun": (Heun(), heun_by_hand),
     "dpm 2M": (DPM(), two_m_by_hand),
+    "lms 2": (LMS(order=2), lms_2_by_hand),
+    "runge_kutta 4": (RungeKutta(variable="sigma"), runge_kutta_4_by_hand),
+    "euler_ancestral": (EulerAncestral(), euler_ancestral_by_hand),
+    "dpm_sde 2M": (DPMSDE(), sde_2m_by_hand),
     "exponential_integrator noise 3": (ExponentialIntegrator(), noise_3_by_hand),
 }
 
 
 def by_solver(name: str) -> Callable[[Tensor], Tensor]:
     sigmas = torch.tensor(LEVELS, dtype=torch.float64)
-    return lambda x: PAIRS[name][0].solve(denoise, x, sigmas)
+    return lambda x: PAIRS[name][0].solve(denoise, x, sigmas, generator=generator())
 
 
 K_DIFFUSION = {"euler": "euler", "heun": "heun", "dpm 2M": "dpmpp_2m"}

@@ -11,15 +11,20 @@ from typing import Annotated
 
 import typer
 
+from genaudio.cli.bench_samplers import bench_samplers
 from genaudio.cli.check import check
 from genaudio.cli.describe import describe
 from genaudio.cli.export import export
 from genaudio.cli.init import init
+from genaudio.cli.inpaint import inpaint
+from genaudio.cli.invert import invert
 from genaudio.cli.listing import list_components
 from genaudio.cli.plugins import plugins
 from genaudio.cli.run import run
 from genaudio.cli.sample import sample
 from genaudio.cli.schema import schema
+from genaudio.cli.tune_schedule import tune_schedule
+from genaudio.cli.vary import vary
 from genaudio.core.errors import GenaudioError
 
 
@@ -62,6 +67,11 @@ def _global_options(
 for _name, _command, _summary in (
     ("run", run, "Train, sample and report."),
     ("sample", sample, "Generate clips from a trained model."),
+    ("vary", vary, "Make variations of a clip."),
+    ("inpaint", inpaint, "Make parts of a clip anew."),
+    ("invert", invert, "Find the noise that a clip comes from."),
+    ("bench-samplers", bench_samplers, "Compare samplers on a trained model."),
+    ("tune-schedule", tune_schedule, "Optimise the noise levels of a trained model."),
     ("export", export, "Copy a trained model into a folder of its own."),
     ("init", init, "Write a commented starter recipe."),
     ("check", check, "Check a recipe without running it."),

@@ -36,7 +36,7 @@ network:
   preset: tiny       # tiny, small or base for a CPU; edmsound is the published one, for a GPU
 conditioner: label   # null: no classes
 preconditioner: edm
-noise: log_normal
+noise: auto          # the one that the preconditioner was published with
 schedule: karras
 solver: exponential_integrator
 guidance:            # null: none

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,6 +21,11 @@ def create(kind: str, type: str, **parameters: Any) -> Component:  # noqa: A002 
 
     Raises `GenaudioError` with everything that is wrong with the parameters.
     """
+    return create_at(f"{kind} {type}: ", kind, type, parameters)
+
+
+def create_at(place: str, kind: str, type: str, parameters: Mapping[str, Any]) -> Component:  # noqa: A002
+    """`create`, for a component that stands at `place`, which the paths of problems begin with."""
     from genaudio.plugins.manager import registry  # late: `core` stands below `plugins`
 
     if not isinstance(type, str):
@@ -27,10 +34,7 @@ def create(kind: str, type: str, **parameters: Any) -> Component:  # noqa: A002 
     try:
         return cls.model_validate(parameters)
     except ValidationError as error:
-        prefix = f"{kind} {type}"
-        raise GenaudioError.of(
-            [
-                Problem(p.given, p.expected, p.mend, f"{prefix}: {p.path}" if p.path else prefix, p.position)
-                for p in problems_of(error, parameters, cls)
-            ]
-        ) from None
+        problems: Sequence[Problem] = problems_of(error, parameters, cls)
+    except GenaudioError as error:  # the component's own validator spoke in our terms
+        problems = error.problems
+    raise GenaudioError.of([replace(p, path=place + p.path if p.path else place.rstrip(":. ")) for p in problems])

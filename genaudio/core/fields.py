@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
@@ -142,6 +142,8 @@ def _model_in(annotation: Any, items: bool) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return None if items else annotation
     origin = get_origin(annotation)
+    if origin is Annotated:
+        return _model_in(get_args(annotation)[0], items)
     if items and origin in (tuple, list):
         annotation, items = get_args(annotation)[0], False
         return _model_in(annotation, items)

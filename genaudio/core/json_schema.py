@@ -1,7 +1,8 @@
 """The JSON Schema of recipes: what an editor needs to complete, explain and check one while it is written.
 
 A component block is described by an enumeration of names and one `if`/`then` for each type, so that an error is
-about the type that was written. Schemas of the components are made one by one and spliced into `$defs`.
+about the type that was written. A block that may be a list has the same for its items. Schemas of the components are
+made one by one and spliced into `$defs`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genaudio.core.recipe import BLOCKS, OPTIONAL_BLOCKS, Recipe, default_types
+from genaudio.core.recipe import (
+    AUTO,
+    AUTO_BLOCKS,
+    BLOCKS,
+    LIST_BLOCKS,
+    OPTIONAL_BLOCKS,
+    Recipe,
+    block_names,
+    default_types,
+)
 from genaudio.core.registry import Registry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,9 +38,10 @@ def recipe_schema(registry: Registry) -> dict[str, Any]:
 
 def _block(kind: str, registry: Registry, definitions: dict[str, Any]) -> dict[str, Any]:
     entries = registry.entries(kind)
-    names = {"enum": [entry.name for entry in entries]}
+    names = {"enum": block_names(kind, registry)}
     conditions = []
-    bare = []  # names that stand for a component by themselves: all of its fields have defaults
+    # names that stand for a component by themselves: all of its fields have defaults
+    bare = [AUTO] if kind in AUTO_BLOCKS else []
     for entry in entries:
         definition = f"{kind}.{entry.name.replace('/', '.')}"
         try:
@@ -49,13 +60,20 @@ def _block(kind: str, registry: Registry, definitions: dict[str, Any]) -> dict[s
     mapping: dict[str, Any] = {"type": "object", "required": ["type"], "properties": {"type": names}}
     if conditions:
         mapping["allOf"] = conditions
-    block: dict[str, Any] = {
-        "description": Recipe.model_fields[kind].description,
-        "type": ["object", "string", *(["null"] if kind in OPTIONAL_BLOCKS else [])],
+    single: dict[str, Any] = {
         "if": {"type": "string"},
         "then": {"enum": bare},
         "else": {"if": {"type": "object"}, "then": mapping},
     }
+    block: dict[str, Any] = {
+        "description": Recipe.model_fields[kind].description,
+        "type": ["object", "string", *(["null"] if kind in OPTIONAL_BLOCKS else [])],
+        **single,
+    }
+    if kind in LIST_BLOCKS:
+        block["type"].append("array")
+        definitions[f"{kind}.item"] = {"type": ["object", "string"], **single}
+        block |= {"items": {"$ref": f"#/$defs/{kind}.item"}, "minItems": 1}
     default = default_types()[kind]
     if default is not None or kind in OPTIONAL_BLOCKS:
         block["default"] = default

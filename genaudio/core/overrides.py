@@ -66,7 +66,8 @@ def apply_overrides(
     """`data` with the overrides applied to a copy. `default_types` names the component blocks and their default type.
 
     Types are set first, whatever their place in the order, so that `solver.order=3 solver=heun` sets the order of heun.
-    Where a type changes, the block's other keys belong to the old type: they are dropped and a notice says so.
+    Where a type changes, the block's other keys belong to the old type: they are dropped and a notice says so. The same
+    holds for each item of a block that is a list (`guidance.1=rescale`), after the block as a whole.
     """
     result = Overridden(copy.deepcopy(dict(data)))
     parsed: list[Override] = []
@@ -75,36 +76,64 @@ def apply_overrides(
             parsed.append(parse_override(text))
         except RecipeError as error:
             result.problems.extend(error.problems)
-    for override in sorted(parsed, key=lambda o: not _sets_block(o, default_types)):
-        if _sets_block(override, default_types):
-            _set_block(result, override, default_types)
+    by_place = [(_component_path(override.path, default_types), override) for override in parsed]
+    for place, override in sorted(by_place, key=lambda pair: len(pair[0]) if pair[0] else 3):  # blocks, items, fields
+        items = result.data.get(str(place[0])) if place else None
+        if place and (len(place) == 1 or (isinstance(items, list) and int(place[1]) < len(items))):
+            _set_component(result, override, place, default_types)
         else:
             _set_value(result, override, default_types)
     return result
 
 
-def _sets_block(override: Override, blocks: Mapping[str, str | None]) -> bool:
-    path = override.path
-    return path[0] in blocks and (len(path) == 1 or path[1:] == ("type",))
+def _component_path(path: Path_, blocks: Mapping[str, str | None]) -> Path_ | None:
+    """Where the component is whose type, or whole, `path` sets: a block, or an item of one; None for any other path."""
+    place = path[:-1] if len(path) > 1 and path[-1] == "type" else path
+    in_block = place[0] in blocks and (len(place) == 1 or (len(place) == 2 and isinstance(place[1], int)))
+    return place if in_block else None
 
 
-def _set_block(result: Overridden, override: Override, default_types: Mapping[str, str | None]) -> None:
-    kind = str(override.path[0])
+def _set_component(
+    result: Overridden, override: Override, place: Path_, default_types: Mapping[str, str | None]
+) -> None:
+    kind = str(place[0])
     value = override.value
-    old = result.data.get(kind, default_types[kind])
-    old = {"type": old} if isinstance(old, str) else old if isinstance(old, dict) else {}
-    new: Any = {"type": value} if len(override.path) == 2 or isinstance(value, str) else value
-    if isinstance(new, dict) and new.keys() == {"type"} and new["type"] == old.get("type"):
+    old = result.data.get(kind, default_types[kind]) if len(place) == 1 else result.data[kind][place[1]]
+    old = {"type": old} if isinstance(old, str) else old if isinstance(old, dict | list) else {}
+    new: Any = {"type": value} if override.path != place or isinstance(value, str) else value
+    if isinstance(new, dict) and isinstance(old, dict) and new.keys() == {"type"} and new["type"] == old.get("type"):
         new = old
-    kept = new if isinstance(new, dict) else {}
-    dropped = [key for key in old if key != "type" and key not in kept]
+    dropped = [key for key in _fields(old) if key not in _fields(new)]
     if dropped:
-        change = f"{old.get('type')} → {kept.get('type')}" if kept else "null"
-        result.notices.append(f"{kind}: {change}, so these keys of the recipe were dropped: {', '.join(dropped)}")
-    result.data[kind] = new
-    for path in [path for path in result.set_by if path[0] == kind]:
+        change = f"{_types(old)} → {_types(new)}" if new else "null"
+        result.notices.append(
+            f"{_dotted(*place)}: {change}, so these keys of the recipe were dropped: {', '.join(dropped)}"
+        )
+    if len(place) == 2:
+        result.data[kind][place[1]] = new
+    else:
+        result.data[kind] = new
+    for path in [path for path in result.set_by if path[: len(place)] == place]:
         del result.set_by[path]
-    result.set_by[(kind, "type") if isinstance(new, dict) and isinstance(value, str) else (kind,)] = override
+    result.set_by[(*place, "type") if isinstance(new, dict) and isinstance(value, str) else place] = override
+
+
+def _fields(block: Any) -> list[str]:
+    """The keys of a component, or of each in a list: `scale`, or `0.scale`."""
+    if isinstance(block, list):
+        return [f"{index}.{key}" for index, item in enumerate(block) for key in _fields(item)]
+    return [key for key in block if key != "type"] if isinstance(block, dict) else []
+
+
+def _types(block: Any) -> str:
+    """`cfg`, or `[cfg, rescale]`."""
+    if isinstance(block, list):
+        return f"[{', '.join(map(_types, block))}]"
+    return str(block.get("type") if isinstance(block, dict) else block)
+
+
+def _dotted(*path: str | int) -> str:
+    return ".".join(map(str, path))
 
 
 def _set_value(result: Overridden, override: Override, default_types: Mapping[str, str | None]) -> None:
@@ -113,18 +142,24 @@ def _set_value(result: Overridden, override: Override, default_types: Mapping[st
     if kind in default_types:
         block = result.data.get(kind, default_types[kind])
         result.data[kind] = {"type": block} if isinstance(block, str) else block
+        if isinstance(block, list) and len(path) > 2 and isinstance(path[1], int) and path[1] < len(block):
+            item = block[path[1]]
+            block[path[1]] = {"type": item} if isinstance(item, str) else item
     here: Any = result.data
     for depth, key in enumerate(path):
-        above = ".".join(map(str, path[:depth]))
+        above = _dotted(*path[:depth])
         last = depth == len(path) - 1
         if isinstance(here, list):
             if not isinstance(key, int) or key >= len(here):
+                mend = f"give the whole list: --set '{above}=[…]'"
+                if here and not isinstance(key, int):
+                    mend = f"for the first item: --set {_dotted(above, 0, *path[depth:])}=…"
                 result.problems.append(
                     Problem(
                         f"the index {key!r} into a list of {len(here)}",
                         f"an index from 0 to {len(here) - 1}" if here else "no index; the list is empty",
-                        f"or give the whole list: --set '{above}=[…]'",
-                        ".".join(map(str, path)),
+                        mend,
+                        _dotted(*path),
                         override.position,
                     )
                 )
@@ -132,13 +167,13 @@ def _set_value(result: Overridden, override: Override, default_types: Mapping[st
         elif isinstance(key, int) or not isinstance(here, dict):
             found = "is not in the recipe" if here is None else f"is {here!r}"
             mend = f"--set '{above}=[…]' gives the whole list" if isinstance(key, int) else ""
-            if above in default_types and not isinstance(key, int):
+            if isinstance(here, dict) and not last and above in default_types:
+                found, mend = "is no list", f"leave the index out: --set {_dotted(above, *path[depth + 1 :])}=…"
+            elif above in default_types and not isinstance(key, int):
                 found = f"is {'null' if here is None else repr(here)}"
                 mend = f"choose its type first: --set {above}=NAME"
             expected = "a list" if isinstance(key, int) else "a mapping"
-            result.problems.append(
-                Problem(f"{above} {found}", expected, mend, ".".join(map(str, path)), override.position)
-            )
+            result.problems.append(Problem(f"{above} {found}", expected, mend, _dotted(*path), override.position))
             return
         if last:
             here[key] = override.value

@@ -1,7 +1,8 @@
 """The recipe: one validated, frozen document that says everything about a run.
 
-A block is `{type: name, …fields}`, or the bare name for a component with its defaults. What a recipe leaves
-out takes the defaults below; dataset and name have none.
+A block is `{type: name, …fields}`, or the bare name for a component with its defaults; guidance may be a list of
+those. What a recipe leaves out takes the defaults below; dataset and name have none. `noise: auto` is what the
+preconditioner was published with.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import SerializeAsAny, ValidationError, ValidationInfo, field_validator
+from pydantic import PlainValidator, SerializeAsAny, TypeAdapter, ValidationError, ValidationInfo, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from genaudio.core.component import Component, Settings, parameter
-from genaudio.core.errors import GenaudioError, Position, Problem, RecipeError
+from genaudio.core.errors import GenaudioError, Position, Problem, RecipeError, UnknownComponentError
 from genaudio.core.overrides import Overridden, apply_overrides
 from genaudio.core.recipe_checks import cross_block_problems
-from genaudio.core.registry import KINDS, Registry
+from genaudio.core.registry import KINDS, Registry, suggestion
 from genaudio.core.settings import ReportSettings, SamplingSettings, TrainingSettings
 from genaudio.core.validation import NOTHING, UNKNOWN_KEY, ClassOfBlock, problems_of
 from genaudio.core.yaml_positions import Document, Path_, read_yaml
@@ -52,6 +53,9 @@ BLOCKS = (
     "guidance",
 )
 OPTIONAL_BLOCKS = ("conditioner", "guidance")
+AUTO_BLOCKS = ("noise",)  # may be `auto`: what another block asks for
+AUTO = "auto"
+LIST_BLOCKS = ("guidance",)  # which may hold several components, applied in order
 SETTINGS_BLOCKS = ("training", "sampling", "report")
 
 _log = logging.getLogger("genaudio")
@@ -84,21 +88,34 @@ class Recipe(Settings):
     network: Network = parameter("efficient_unet", description=KINDS["network"].summary)
     conditioner: Conditioner | None = parameter("label", description=KINDS["conditioner"].summary)
     preconditioner: Preconditioner = parameter("edm", description=KINDS["preconditioner"].summary)
-    noise: NoiseDistribution = parameter("log_normal", description=KINDS["noise"].summary)
+    noise: NoiseDistribution = parameter(
+        AUTO, description=f"{KINDS['noise'].summary}; auto: the one that the preconditioner was published with"
+    )
     schedule: Schedule = parameter("karras", description=KINDS["schedule"].summary)
     solver: Solver = parameter("exponential_integrator", description=KINDS["solver"].summary)
-    guidance: Guidance | None = parameter(None, description=KINDS["guidance"].summary)
+    guidance: Guidance | tuple[Guidance, ...] | None = parameter(None, description=KINDS["guidance"].summary)
     training: TrainingSettings = parameter(TrainingSettings(), description="How the model is trained")
     sampling: SamplingSettings = parameter(SamplingSettings(), description="How clips are generated")
     report: ReportSettings = parameter(ReportSettings(), description="What the report shows")
 
     @field_validator(*BLOCKS, mode="wrap")
     @classmethod
-    def _component(cls, value: Any, handler: Any, info: ValidationInfo) -> Component | None:
+    def _component(cls, value: Any, handler: Any, info: ValidationInfo) -> Component | tuple[Component, ...] | None:
         kind = str(info.field_name)
-        component = None if value is None and kind in OPTIONAL_BLOCKS else build_component(kind, value, info)
-        _collect(info, component)
-        return component
+        block: Component | tuple[Component, ...] | None
+        if kind in AUTO_BLOCKS and is_auto(value):
+            preconditioner = info.data.get("preconditioner")
+            if preconditioner is None:
+                return None  # nothing can be said about this block before the preconditioner is mended
+            value = published_noise(preconditioner, value)
+        if value is None and kind in OPTIONAL_BLOCKS:
+            block = None
+        elif isinstance(value, list | tuple) and kind in LIST_BLOCKS:
+            block = build_components(kind, value, info)
+        else:
+            block = build_component(kind, value, info)
+        _collect(info, block)
+        return block
 
     @field_validator(*SETTINGS_BLOCKS, mode="after")
     @classmethod
@@ -107,16 +124,21 @@ class Recipe(Settings):
         return value
 
     def type_name(self, kind: str) -> str | None:
-        """The registered name of a block's component, as a recipe writes it; None for a block that is null."""
-        component = getattr(self, kind)
-        return None if component is None else installed_registry().name_of(kind, component)
+        """The registered name of a block's component, as a recipe writes it; None for a block that is null.
+
+        Of a list of components the names are joined by " + ".
+        """
+        block = getattr(self, kind)
+        if block is None:
+            return None
+        components = block if isinstance(block, tuple) else (block,)
+        return " + ".join(installed_registry().name_of(kind, component) for component in components)
 
     def to_mapping(self) -> dict[str, Any]:
         """The fully resolved recipe as plain data; `recipe_from_mapping` gives an equal recipe back."""
         plain = self.model_dump(mode="json")
         for kind in BLOCKS:
-            if plain[kind] is not None:
-                plain[kind] = {"type": self.type_name(kind), **plain[kind]}
+            plain[kind] = installed_registry().describe(kind, getattr(self, kind))
         return plain
 
     def to_yaml(self) -> str:
@@ -131,8 +153,38 @@ def _collect(info: ValidationInfo, block: Any) -> None:
         info.context["blocks"][info.field_name] = block
 
 
-def build_component(kind: str, value: Any, info: ValidationInfo) -> Component:
-    """The component that a block describes. Errors carry paths below the block: `type`, `order`, …"""
+def is_auto(block: Any) -> bool:
+    """Whether a block leaves its type to another one: `auto`, or `{type: auto, …fields}`."""
+    return (block.get("type") if isinstance(block, Mapping) else block) == AUTO
+
+
+def published_noise(preconditioner: Any, block: Any) -> dict[str, Any]:
+    """The block `noise` that a preconditioner was published with, under the fields that an `auto` block sets."""
+    given = {key: item for key, item in block.items() if key != "type"} if isinstance(block, Mapping) else {}
+    return {**preconditioner.published_noise, **given}
+
+
+def block_names(kind: str, registry: Registry) -> list[str]:
+    """What a block's `type` may be."""
+    return [*([AUTO] if kind in AUTO_BLOCKS else []), *registry.names(kind)]
+
+
+def build_components(kind: str, values: Sequence[Any], info: ValidationInfo) -> tuple[Component, ...]:
+    """The components that a list describes. Errors carry paths below the block: `0.type`, `1.order`, …"""
+    if not values:
+        null = ", or null for none" if kind in OPTIONAL_BLOCKS else ""
+        raise _refuse((), values, Problem("an empty list", f"at least one {kind}{null}"))
+
+    def build(value: Any, info: ValidationInfo) -> Component:
+        return build_component(kind, value, info, in_list=True)
+
+    item = Annotated[Any, PlainValidator(build)]  # pydantic puts the index before the path of an item's errors
+    return TypeAdapter(tuple[item, ...]).validate_python(values, context=info.context)
+
+
+def build_component(kind: str, value: Any, info: ValidationInfo, *, in_list: bool = False) -> Component:
+    """The component that a block, or an item of its list, describes. Errors carry paths below it: `type`, `order`, …"""
+    nullable = kind in OPTIONAL_BLOCKS and not in_list
     registry = (info.context or {}).get("registry") or installed_registry()
     if isinstance(value, Component):
         try:
@@ -142,21 +194,25 @@ def build_component(kind: str, value: Any, info: ValidationInfo) -> Component:
         return value
     block = {"type": value} if isinstance(value, str) else value
     if not isinstance(block, Mapping):
-        null = " or null" if kind in OPTIONAL_BLOCKS else ""
-        names = ", ".join(registry.names(kind))
-        raise _refuse((), value, Problem("", f"a mapping with 'type', or the name of a {kind}{null}: {names}"))
+        also = (" or null" if nullable else "") + (", or a list" if kind in LIST_BLOCKS and not in_list else "")
+        names = ", ".join(block_names(kind, registry))
+        raise _refuse((), value, Problem("", f"a mapping with 'type', or the name of a {kind}{also}: {names}"))
     if "type" not in block:
-        names = ", ".join(registry.names(kind))
-        raise _refuse(("type",), None, Problem(NOTHING, f"one of {names}", f"write {kind}: {{type: …}}"))
+        names = ", ".join(block_names(kind, registry))
+        mend = "write {type: …}" if in_list else f"write {kind}: {{type: …}}"
+        raise _refuse(("type",), None, Problem(NOTHING, f"one of {names}", mend))
     name = block["type"]
     if not isinstance(name, str):
-        raise _refuse(("type",), name, Problem("", f"one of {', '.join(registry.names(kind))}"))
+        raise _refuse(("type",), name, Problem("", f"one of {', '.join(block_names(kind, registry))}"))
     try:
         cls = registry.load(kind, name)
     except GenaudioError as error:
         problem = error.problems[0]
-        if name.lower() in ("none", "no", "off") and kind in OPTIONAL_BLOCKS:
+        if name.lower() in ("none", "no", "off") and nullable:
             problem = Problem(problem.given, problem.expected, f"for no {kind}, write null")
+        elif kind in AUTO_BLOCKS and isinstance(error, UnknownComponentError):
+            known = block_names(kind, registry)
+            problem = Problem(problem.given, f"one of {', '.join(known)}", suggestion(name, known) or problem.mend)
         raise _refuse(("type",), name, problem) from None
     try:
         return cls.model_validate({key: item for key, item in block.items() if key != "type"})
@@ -264,7 +320,7 @@ def _load(document: Document, overrides: Sequence[str], registry: Registry | Non
     try:
         recipe = Recipe.model_validate(overridden.data, context={"registry": registry, "blocks": blocks})
     except ValidationError as error:
-        found = problems_of(error, overridden.data, Recipe, _class_of_block(registry))
+        found = problems_of(error, overridden.data, Recipe, _class_of_block(registry, blocks))
         problems += [_in_recipe_terms(problem, registry) for problem in found if problem.path not in document.misread]
     problems += cross_block_problems(blocks)
     if problems or recipe is None:
@@ -279,10 +335,13 @@ def default_types() -> dict[str, str | None]:
     return {kind: value if isinstance(value, str) else None for kind, value in defaults.items()}
 
 
-def _class_of_block(registry: Registry) -> ClassOfBlock:
-    """Finds the class whose fields a component block sets, for messages."""
+def _class_of_block(registry: Registry, blocks: Mapping[str, Any]) -> ClassOfBlock:
+    """Finds the class whose fields a component block sets, for messages; `blocks` are those that are valid."""
 
     def find(kind: str, raw: Any) -> type[Component] | None:
+        if kind in AUTO_BLOCKS and is_auto(raw):
+            preconditioner = blocks.get("preconditioner")
+            raw = None if preconditioner is None else published_noise(preconditioner, raw)
         name = raw.get("type") if isinstance(raw, Mapping) else raw
         if isinstance(raw, Component):
             return type(raw)

@@ -19,25 +19,48 @@ def cross_block_problems(blocks: Blocks) -> list[Problem]:
 
 
 def guidance_needs_condition(blocks: Blocks) -> Iterator[Problem]:
-    """Guidance compares with and without a condition: there must be one."""
-    if blocks.get("guidance") is not None and "conditioner" in blocks and blocks["conditioner"] is None:
-        yield Problem(
-            "guidance, while conditioner is null",
-            "a conditioner for guidance to steer by",
-            "remove guidance, or set a conditioner such as label",
-            "guidance",
-        )
+    """Guidance that compares with and without a condition must have one."""
+    if "conditioner" in blocks and blocks["conditioner"] is None:
+        for path, guidance in _guidance(blocks):
+            if "null" in guidance.uses:
+                yield Problem(
+                    "guidance, while conditioner is null",
+                    "a conditioner for guidance to steer by",
+                    "remove guidance, or set a conditioner such as label",
+                    path,
+                )
 
 
 def guidance_needs_dropout(blocks: Blocks) -> Iterator[Problem]:
     """A model whose condition was never dropped in training has no unconditional estimate to compare with."""
-    if blocks.get("guidance") is not None and getattr(blocks.get("conditioner"), "dropout", None) == 0:
+    compares = any("null" in guidance.uses for _, guidance in _guidance(blocks))
+    if compares and getattr(blocks.get("conditioner"), "dropout", None) == 0:
         yield Problem(
             "0, while guidance is set",
             "a share above 0, so that the model learns the unconditional estimate too",
             "set conditioner.dropout to 0.1, or remove guidance",
             "conditioner.dropout",
         )
+
+
+def guidance_has_something_to_act_on(blocks: Blocks) -> Iterator[Problem]:
+    """What acts on other guidance stands behind some."""
+    for path, guidance in _guidance(blocks)[:1]:
+        if guidance.follows:
+            yield Problem(
+                "no guidance before it",
+                "guidance for this one to act on",
+                "list it after that: guidance: [{type: cfg, scale: 2}, …]",
+                path,
+            )
+
+
+def _guidance(blocks: Blocks) -> list[tuple[str, Any]]:
+    """Each guidance with its path."""
+    block = blocks.get("guidance")
+    if isinstance(block, tuple):
+        return [(f"guidance.{index}", guidance) for index, guidance in enumerate(block)]
+    return [] if block is None else [("guidance", block)]
 
 
 def labels_need_condition(blocks: Blocks) -> Iterator[Problem]:
@@ -93,6 +116,7 @@ def sigmas_are_a_range(blocks: Blocks) -> Iterator[Problem]:
 CHECKS: tuple[Check, ...] = (
     guidance_needs_condition,
     guidance_needs_dropout,
+    guidance_has_something_to_act_on,
     labels_need_condition,
     labels_are_distinct,
     labels_are_classes,

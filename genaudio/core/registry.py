@@ -6,7 +6,7 @@ import difflib
 import importlib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -35,7 +35,7 @@ KINDS: dict[str, Kind] = {
         Kind("noise", "genaudio.training.noise.base:NoiseDistribution", "Distribution of training noise levels"),
         Kind("schedule", "genaudio.samplers.schedules.base:Schedule", "The noise levels that a solver visits"),
         Kind("solver", "genaudio.samplers.base:Solver", "Integrates from noise to a clip"),
-        Kind("guidance", "genaudio.samplers.guidance.base:Guidance", "Steers a denoiser towards its condition"),
+        Kind("guidance", "genaudio.samplers.guidance.base:Guidance", "Steers the estimates that a solver follows"),
         Kind("embedding", "genaudio.evaluation.embeddings.base:Embedding", "Features of a clip for metrics and audit"),
         Kind("metric", "genaudio.evaluation.metrics.base:Metric", "Compares generated with reference features"),
     )
@@ -185,6 +185,14 @@ class Registry:
                 mend=f"report this to the authors of {entry.distribution}",
             )
         return cls
+
+    def describe(self, kind: str, block: Component | Sequence[Component] | None) -> Any:
+        """A component, or a list of them, as a resolved recipe writes it: its type and every field, in plain data."""
+        if block is None:
+            return None
+        if isinstance(block, Component):
+            return {"type": self.name_of(kind, block), **block.model_dump(mode="json")}
+        return [self.describe(kind, component) for component in block]
 
     def name_of(self, kind: str, component: Component) -> str:
         """The name under which a component's class is registered."""

@@ -56,6 +56,8 @@ class _Place:
             value = self.value[key] if in_data or (in_list and key < len(self.value)) else None
             if in_list:
                 here = nested_model(self.holder, self.field, items=True) if self.holder is not None else None
+                if len(self.path) == 1 and class_of_block is not None:  # an item of a block that is a list
+                    here = class_of_block(str(self.path[0]), value) or here
             else:
                 self.holder, self.field = here, str(key)
                 nested = nested_model(here, str(key)) if here is not None else None

@@ -1,10 +1,13 @@
-"""Writes plain data as YAML 1.2 that reads back equal, one line a value, short lists in one line."""
+"""Writes plain data as YAML 1.2 that reads back equal: one line a value, lists of values in one line.
+
+A list of mappings has one line for each of their values too.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from genaudio.core.yaml_positions import Path_, plain_scalar
@@ -29,8 +32,22 @@ def _write(data: Mapping[str, Any], path: Path_, lines: list[tuple[str, str]], c
         if isinstance(value, Mapping) and value:
             lines.append((f"{indent}{scalar(key)}:", ""))
             _write(value, here, lines, comment)
+        elif isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) and item for item in value):
+            lines.append((f"{indent}{scalar(key)}:", ""))
+            _write_items(value, here, lines, comment)
         else:
             lines.append((f"{indent}{scalar(key)}: {inline(value)}", comment(here) if comment else ""))
+
+
+def _write_items(
+    items: Sequence[Mapping[str, Any]], path: Path_, lines: list[tuple[str, str]], comment: Comment | None
+) -> None:
+    for index, item in enumerate(items):
+        start = len(lines)
+        _write(item, (*path, index), lines, comment)
+        line, note = lines[start]
+        indent = "  " * len(path)
+        lines[start] = f"{indent}- {line.removeprefix(indent + '  ')}", note
 
 
 def inline(value: Any) -> str:

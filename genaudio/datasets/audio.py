@@ -31,6 +31,20 @@ def decode(data: bytes, sample_rate: int, channels: int) -> Waveform:
     `BadAudioError`, as are unreadable, empty and truncated files and samples that are not finite.
     """
     samples, rate = _read(data, channels)
+    return _resampled(samples, rate, sample_rate)
+
+
+def convert(waveform: Waveform, rate: int, sample_rate: int, channels: int) -> Waveform:
+    """A waveform of `rate` Hz that is in memory, as `decode` would give it had it been read from a file."""
+    if not waveform.size:
+        raise BadAudioError("empty: it holds no frames")
+    if not np.isfinite(waveform).all():
+        raise BadAudioError("it holds samples that are not finite")
+    return _resampled(_matched(waveform.T, channels), rate, sample_rate)
+
+
+def _resampled(samples: NDArray[np.float32], rate: int, sample_rate: int) -> Waveform:
+    """`samples` (frames, channels) as a waveform (channels, frames) of `sample_rate` Hz."""
     if rate != sample_rate:
         samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
         if not len(samples):

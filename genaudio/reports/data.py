@@ -32,14 +32,16 @@ class Table:
 class ReportData:
     """Everything on the page. Only `name` and `sample_rate` are required; what is missing is left out.
 
-    `metrics` holds the lines of metrics.jsonl (`step`, `loss`, `learning_rate`, …); `timings` is seconds a stage;
-    `facts`, `sampling` and `versions` are shown as they are, in their order; `notes` are warnings, shown on top.
+    `training_title` stands over the sounds of `training`, which may be other ones to compare with. `metrics` holds the
+    lines of metrics.jsonl (`step`, `loss`, `learning_rate`, …); `timings` is seconds a stage; `facts`, `sampling` and
+    `versions` are shown as they are, in their order; `notes` are warnings, shown on top.
     """
 
     name: str
     sample_rate: int
     generated: Sequence[Sound] = ()
     training: Sequence[Sound] = ()
+    training_title: str = "Training"
     metrics: Sequence[Mapping[str, object]] = ()
     recipe_yaml: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)

@@ -85,7 +85,7 @@ class _Group:
 
 def _groups(data: ReportData) -> tuple[list[_Group], float]:
     """The clips by class, in order of first appearance, and the level at the bright end of all their pictures."""
-    sides = (("generated", "Generated", data.generated), ("training", "Training", data.training))
+    sides = (("generated", "Generated", data.generated), ("training", data.training_title, data.training))
     pictures = {
         (kind, index): spectrogram.levels(_two_dimensional(sound), data.sample_rate)
         for kind, _, sounds in sides
@@ -99,7 +99,7 @@ def _groups(data: ReportData) -> tuple[list[_Group], float]:
         for kind, title, sounds in sides:
             chosen = [(index, sound) for index, sound in enumerate(sounds) if sound.label == label]
             if sounds:
-                name = f"{kind} clip {{}}" + ("" if label is None else f" of {label}")
+                name = f"{title.lower()} clip {{}}" + ("" if label is None else f" of {label}")
                 cards = [
                     _card(sound, name.replace("{}", str(number)), pictures[kind, index], top, data.sample_rate)
                     for number, (index, sound) in enumerate(chosen, start=1)

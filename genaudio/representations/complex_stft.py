@@ -7,6 +7,7 @@ by channel: real of channel 0, imaginary of channel 0, real of channel 1, …
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal, Self
 
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
-from genaudio.representations.base import Representation
+from genaudio.representations.base import Range, Representation
+from genaudio.representations.regions import weights
 
 # Below this magnitude (-360 dB) the compressed value is 0 and so is its gradient: the slope of |X|^exponent grows
 # without bound towards 0, and its powers would leave float32's range.
@@ -144,6 +146,24 @@ class ComplexSTFT(Representation):
                 length=available,
             )
             return waveform.view(batch, features // 2, available)[..., :length]
+
+    def mask(
+        self, length: int, channels: int, sample_rate: int, *, spans: Sequence[Range] = (), bands: Sequence[Range] = ()
+    ) -> Tensor:
+        """`(1, freq, frames)`: frames by the time of their centre, bins by their frequency.
+
+        The edges are half a window and two bins wide, what a frame and a bin of a Hann window reach to.
+        """
+        frames, nyquist = self.frames(length), sample_rate / 2
+        over_time = over_freq = torch.ones(1, 1, dtype=torch.float64)
+        if spans:
+            centres = torch.arange(frames, dtype=torch.float64) * self.hop_length / sample_rate
+            edge = self.n_fft / 2 / sample_rate
+            over_time = weights(centres, spans, (0, length / sample_rate), edge)[None]
+        if bands:
+            bins = torch.arange(self.n_fft // 2 + 1, dtype=torch.float64) * sample_rate / self.n_fft
+            over_freq = weights(bins, bands, (0, nyquist), 2 * sample_rate / self.n_fft)[:, None]
+        return (over_freq * over_time)[None].float()
 
     def _window(self, dtype: torch.dtype, device: torch.device) -> Tensor:
         return _WINDOWS[self.window](self.n_fft, dtype=dtype, device=device)

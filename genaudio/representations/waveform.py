@@ -7,13 +7,17 @@ x[b, c, f, t] = waveform[b, c, t * fold + f].
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
-from genaudio.representations.base import Representation
+from genaudio.representations.base import Range, Representation
+from genaudio.representations.regions import weights
+
+_EDGE = 0.002  # s
 
 
 class Waveform(Representation):
@@ -63,3 +67,18 @@ class Waveform(Representation):
             )
         x = x.to(torch.promote_types(x.dtype, torch.float32))
         return x.transpose(2, 3).reshape(*x.shape[:2], available)[..., :length]
+
+    def mask(
+        self, length: int, channels: int, sample_rate: int, *, spans: Sequence[Range] = (), bands: Sequence[Range] = ()
+    ) -> Tensor:
+        """`(1, fold, columns)`, sample by sample, with edges of 2 ms; `bands` are a `GenaudioError`."""
+        if bands:
+            raise GenaudioError(
+                f"bands for {type(self).__name__}, whose plane has no frequencies",
+                expected="spans of time",
+                mend="leave the bands out, or use a model of complex_stft",
+            )
+        _, fold, columns = self.shape(length, channels)
+        times = torch.arange(fold * columns, dtype=torch.float64) / sample_rate
+        over_time = weights(times, spans, (0, length / sample_rate), _EDGE) if spans else torch.ones_like(times)
+        return over_time.float().view(1, columns, fold).transpose(1, 2)

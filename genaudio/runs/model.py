@@ -1,7 +1,8 @@
 """A trained model on disk, and in the hand of a user: `genaudio.load(folder).generate(8, label="rain")`.
 
 A model folder holds `model.safetensors` (the averaged weights) and `model.json`: the components that sampling needs,
-the classes, the audio format, the measured `sigma_data` and the weights' SHA-256. Nothing in it is executed.
+the classes, the audio format, the measured `sigma_data` and the weights' SHA-256. It may hold `schedules.json` too, the
+grids that `gen tune-schedule` found for the model. Nothing in it is executed.
 
 Shapes: waveform (batch, channels, time), float32.
 """
@@ -9,8 +10,9 @@ Shapes: waveform (batch, channels, time), float32.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,24 +21,28 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import genaudio
-from genaudio.core.component import Component
 from genaudio.core.errors import RunError
 from genaudio.core.files import atomic_folder, sha256, write_json
-from genaudio.core.overrides import apply_overrides
-from genaudio.core.registry import kind_base, suggestion
+from genaudio.core.registry import suggestion
 from genaudio.networks.base import Network
 from genaudio.networks.conditioners.base import DROPPED, Conditioner
 from genaudio.preconditioners.base import Preconditioner
 from genaudio.representations.base import Representation
-from genaudio.runs.sampling import TILE, Generator, SamplingPlan, check_whole
+from genaudio.runs.blocks import SAMPLER_KINDS, Block, build_block, describe
+from genaudio.runs.course import GENERATION, Course
+from genaudio.runs.editing import inpainting, inversion, variation
+from genaudio.runs.guidance import GuidanceBlock, check_guidance, check_weak_model, weak_paths
+from genaudio.runs.sampling import TILE, Cost, Generator, SamplingPlan, check_whole
+from genaudio.runs.tuned import schedule_of_model
 from genaudio.samplers.base import Solver
 from genaudio.samplers.guidance.base import Guidance
 from genaudio.samplers.schedules.base import Schedule
+from genaudio.samplers.schedules.tuned_file import FILE_NAME as TUNED_GRIDS
+from genaudio.training.checkpoint import checkpoint_at, load_average
 from genaudio.training.device import resolve_device
 from genaudio.training.model import DiffusionModel, build_model
 
 FORMAT = 1
-SAMPLER_KINDS = ("schedule", "solver", "guidance")
 KINDS = ("representation", "network", "conditioner", "preconditioner", *SAMPLER_KINDS)
 
 
@@ -51,14 +57,15 @@ class AudioFormat:
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model: call `generate`."""
+    """A trained model: call `generate`. `folder` is the model folder that it is from; None for one in memory."""
 
     weights: DiffusionModel
-    components: Mapping[str, Component | None]
+    components: Mapping[str, Block]
     classes: tuple[str, ...]
     audio: AudioFormat
     device: torch.device
     card: Mapping[str, Any]
+    folder: Path | None = None
 
     @property
     def sample_rate(self) -> int:
@@ -68,7 +75,17 @@ class Model:
     @property
     def sigma_data(self) -> float:
         """Standard deviation of the encoded training data."""
-        return float(cast(Preconditioner, self.components["preconditioner"]).sigma_data)
+        return float(self.preconditioner.sigma_data)
+
+    @property
+    def representation(self) -> Representation:
+        """What the model sees of a waveform."""
+        return cast(Representation, self.components["representation"])
+
+    @property
+    def preconditioner(self) -> Preconditioner:
+        """What makes a denoiser of the network; it has the range of noise levels."""
+        return cast(Preconditioner, self.components["preconditioner"])
 
     @property
     def tile(self) -> int:
@@ -85,28 +102,45 @@ class Model:
         *,
         solver: Solver | str | Mapping[str, Any] | None = None,
         schedule: Schedule | str | Mapping[str, Any] | None = None,
-        guidance: Guidance | str | Mapping[str, Any] | None = None,
+        guidance: Guidance | str | Mapping[str, Any] | Sequence[Any] | None = None,
         nfe: int | None = None,
         num_steps: int | None = None,
     ) -> SamplingPlan:
-        """How to sample: the recipe's components, or others by instance, name or `{"type": …}` mapping."""
+        """How to sample: the recipe's components, or others by instance, name or `{"type": …}` mapping.
+
+        `guidance` may be a list of those; an empty one is no guidance.
+        """
         given = {"solver": solver, "schedule": schedule, "guidance": guidance}
-        return self.plan_of({kind: self._component(kind, value) for kind, value in given.items()}, nfe, num_steps)
+        sampler = {
+            kind: self.components[kind] if value is None else build_block(kind, value) for kind, value in given.items()
+        }
+        return self.plan_of(sampler, nfe, num_steps)
 
     def plan_of(
-        self, sampler: Mapping[str, Component | None], nfe: int | None = None, num_steps: int | None = None
+        self, sampler: Mapping[str, Block], nfe: int | None = None, num_steps: int | None = None
     ) -> SamplingPlan:
-        """How to sample with exactly these components (None: no guidance), and the recipe's budget if none is given."""
+        """How to sample with exactly these components (None: no guidance), and the recipe's budget if none is given.
+
+        Loads the weak models that guidance names.
+        """
         if nfe is None and num_steps is None:
             nfe, num_steps = self.card["budget"].get("nfe"), self.card["budget"].get("num_steps")
+        guidance = cast("GuidanceBlock", sampler["guidance"])
+        check_guidance(guidance, cast("Conditioner | None", self.components["conditioner"]))
+        solver = cast(Solver, sampler["solver"])
         return SamplingPlan.of(
-            cast(Solver, sampler["solver"]),
-            cast(Schedule, sampler["schedule"]),
-            cast("Guidance | None", sampler["guidance"]),
+            solver,
+            self.own_schedule(cast(Schedule, sampler["schedule"]), solver),
+            guidance,
             sigma_data=self.sigma_data,
             nfe=nfe,
             num_steps=num_steps,
+            weak=self.weak_models(guidance),
         )
+
+    def own_schedule(self, schedule: Schedule, solver: Solver) -> Schedule:
+        """`schedule`, a `tuned` one with the grids of this model; raises `RunError` where it has none."""
+        return schedule_of_model(schedule, solver, self.folder, self.card.get("sha256", ""))
 
     def generate(
         self,
@@ -116,6 +150,7 @@ class Model:
         *,
         first_index: int = 0,
         batch_size: int = 16,
+        course: Course = GENERATION,
         on_step: Callable[[float], None] | None = None,
         **sampler: Any,
     ) -> tuple[Tensor, int]:
@@ -123,14 +158,18 @@ class Model:
 
         `label` is one of `classes`; without one, a conditional model is sampled without condition. Equal arguments give
         equal bytes on one machine, and item i, counted from `first_index`, does not depend on `count` or `batch_size`.
-        `sampler` takes what `plan` takes: `solver`, `schedule`, `guidance`, `nfe` or `num_steps`. `on_step` is called
-        with the number of clips done, in fractions.
+        `sampler` takes what `plan` takes: `solver`, `schedule`, `guidance`, `nfe` or `num_steps`. `course` is what else
+        than plain generation to do (`runs/editing/`). `on_step` is called with the number of clips done, in fractions.
         """
         check_whole(count=(count, 1), seed=(seed, 0), first_index=(first_index, 0), batch_size=(batch_size, 1))
         indices, labels = range(first_index, first_index + count), [label] * count
         plan = self.plan(**sampler)
-        batches = list(self.stream(plan, indices, labels, seed, batch_size=batch_size, on_step=on_step))
+        batches = list(self.stream(plan, indices, labels, seed, batch_size=batch_size, course=course, on_step=on_step))
         return torch.cat(batches), self.sample_rate
+
+    # Functions of a model, each described where it is written.
+    invert, decode_noise = inversion.invert, inversion.decode_noise
+    vary, inpaint = variation.vary, inpainting.inpaint
 
     def stream(
         self,
@@ -140,17 +179,27 @@ class Model:
         seed: int = 0,
         *,
         batch_size: int = 16,
+        course: Course = GENERATION,
         on_step: Callable[[float], None] | None = None,
+        on_cost: Callable[[Cost], None] | None = None,
     ) -> Iterator[Tensor]:
-        """The clips of items `indices`, with a label each, in batches `(<= batch_size, channels, time)`."""
+        """The clips of items `indices`, with a label each, in batches `(<= batch_size, channels, time)`.
+
+        `on_cost` is told what each clip has cost, in order, before the batch that it is in.
+        """
         check_whole(seed=(seed, 0), batch_size=(batch_size, 1))
         if len(indices) != len(labels):
             raise RunError(
                 f"{len(indices)} indices and {len(labels)} labels", expected="a label, or None, for each index"
             )
         numbers = [self.label_number(label) for label in labels]
+        for weak in plan.weak.values():
+            for label in dict.fromkeys(labels):
+                weak.label_number(label)  # which may not know what the model itself knows, as clips without a label
         known = [number for number in numbers if number is not None]
-        tiles = self.generator().generate(plan, seed, indices, known or None, on_step=on_step)
+        tiles = self.generator().generate(
+            plan, seed, indices, known or None, course=course, on_step=on_step, on_cost=on_cost
+        )
         yield from _regroup(tiles, batch_size)
 
     def label_number(self, label: str | None) -> int | None:
@@ -177,12 +226,11 @@ class Model:
 
     def generator(self) -> Generator:
         """What does the work of `generate`."""
-        representation = cast(Representation, self.components["representation"])
         return Generator(
             self.weights,
-            cast(Preconditioner, self.components["preconditioner"]),
-            representation,
-            representation.shape(self.audio.length, self.audio.channels),
+            self.preconditioner,
+            self.representation,
+            self.representation.shape(self.audio.length, self.audio.channels),
             self.audio.length,
             self.device,
             self.card["precision"],
@@ -204,27 +252,29 @@ class Model:
                 "sha256": sha256(partial / "model.safetensors"),
             }
             write_json(partial / "model.json", card)
+            if self.folder is not None and (self.folder / TUNED_GRIDS).exists():
+                shutil.copyfile(self.folder / TUNED_GRIDS, partial / TUNED_GRIDS)
 
-    def _component(self, kind: str, value: Component | str | Mapping[str, Any] | None) -> Component | None:
-        if value is None:
-            return self.components[kind]
-        if isinstance(value, kind_base(kind)):
-            return value
-        given = {"type": value} if isinstance(value, str) else value
-        if not isinstance(given, Mapping) or "type" not in given:
-            raise RunError(
-                f"{kind} is {value!r}", expected=f"a {kind_base(kind).__name__}, a name, or a mapping with 'type'"
-            )
-        return genaudio.create(kind, **given)
+    def weak_models(self, guidance: GuidanceBlock) -> dict[str, Model]:
+        """The weak models of guidance by their paths, loaded; raises `RunError` for one that does not fit."""
+        representation = cast(Representation, self.components["representation"])
+        found = {path: load_weak(path, str(self.device)) for path in weak_paths(guidance)}
+        for path, weak in found.items():
+            check_weak_model(path, weak, representation, self.audio, self.classes, conditional=self.conditional)
+        return found
 
 
-def describe(kind: str, component: Component | None) -> dict[str, Any] | None:
-    """A component as a recipe writes it: its type and every field."""
-    if component is None:
-        return None
-    from genaudio.plugins.manager import registry
-
-    return {"type": registry().name_of(kind, component), **component.model_dump(mode="json")}
+def load_weak(path: str, device: str) -> Model:
+    """The weak model of guidance at `path`; raises `RunError` that says whose model is not there."""
+    try:
+        return load(path, device)
+    except RunError as error:
+        problem = error.problems[0]
+        raise RunError(
+            f"the weak model of guidance: {problem.given}",
+            expected=problem.expected,
+            mend=f"{problem.mend}, or set another path; a relative one counts from the current directory",
+        ) from error
 
 
 def load(path: str | Path, device: str = "auto") -> Model:
@@ -251,10 +301,7 @@ def load(path: str | Path, device: str = "auto") -> Model:
                 mend="copy the model folder again, as a whole; in a run directory, remove model/ and give "
                 "`gen run` again, which exports it from the last checkpoint",
             )
-        components = {
-            kind: genaudio.create(kind, **card["components"][kind]) if card["components"][kind] else None
-            for kind in KINDS
-        }
+        components = {kind: build_block(kind, card["components"][kind] or None) for kind in KINDS}
         audio = AudioFormat(**card["audio"])
         classes = tuple(card["classes"])
     except (KeyError, TypeError, ValueError) as error:
@@ -272,7 +319,15 @@ def load(path: str | Path, device: str = "auto") -> Model:
         raise RunError(f"{weights_file} does not fit the network in model.json: {error}") from error
     where = resolve_device(device)
     kept = {key: card[key] for key in ("budget", "precision", "step", "name", "sha256")}
-    return Model(weights.to(where).eval(), components, classes, audio, where, kept)
+    return Model(weights.to(where).eval(), components, classes, audio, where, kept, folder)
+
+
+def load_checkpoint(run: Path, step: int) -> Model:
+    """The model of a run directory as it was after `step`, on the CPU: the averaged weights of that checkpoint."""
+    model = load(run, device="cpu")
+    checkpoint = checkpoint_at(run / "checkpoints", step)
+    load_average(checkpoint, model.weights)
+    return replace(model, card={**model.card, "step": step, "sha256": checkpoint.manifest["sha256"]["ema.safetensors"]})
 
 
 def _regroup(tiles: Iterator[Tensor], batch_size: int) -> Iterator[Tensor]:
@@ -287,31 +342,6 @@ def _regroup(tiles: Iterator[Tensor], batch_size: int) -> Iterator[Tensor]:
         yield torch.stack(waiting)
 
 
-def pack(components: Mapping[str, Component | None]) -> dict[str, Component | None]:
+def pack(components: Mapping[str, Block]) -> dict[str, Block]:
     """The components that a model keeps, in the order of its card."""
     return {kind: components[kind] for kind in KINDS}
-
-
-def sampler_overrides(model: Model, texts: Sequence[str]) -> dict[str, Component | None]:
-    """`solver=heun`, `guidance.scale=3` and the like, applied to what the model would sample with.
-
-    Raises `GenaudioError` for anything that is not of the solver, the schedule or the guidance.
-    """
-    described = {kind: describe(kind, model.components[kind]) for kind in SAMPLER_KINDS}
-    changed = apply_overrides(described, texts, dict.fromkeys(SAMPLER_KINDS))
-    if changed.problems:
-        raise RunError.of(changed.problems)
-    for kind in changed.data:
-        if kind not in SAMPLER_KINDS:
-            raise RunError(
-                f"--set {kind}",
-                expected=f"a value of {', '.join(SAMPLER_KINDS)}: the rest of a trained model cannot change",
-                mend=suggestion(kind, SAMPLER_KINDS),
-            )
-    for kind in ("solver", "schedule"):
-        if changed.data[kind] is None:
-            raise RunError(f"--set {kind}=null", expected=f"a {kind}: only guidance can be null")
-    return {
-        kind: None if block is None else genaudio.create(kind, **({"type": block} if isinstance(block, str) else block))
-        for kind, block in changed.data.items()
-    }

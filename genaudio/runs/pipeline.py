@@ -116,7 +116,8 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
     else:
         changes, again = {}, ()
     if force or not all(files.finished(stage) for stage in stages):
-        _stages().check(context)  # before anything is written or moved: a recipe that cannot work harms no run
+        # Before anything is written or moved: a recipe that cannot work harms no run.
+        _stages().check(context, sampling="sample" in stages and (force or not files.finished("sample")))
     if force:
         for stage in again:
             if changes and stage == "train":

@@ -11,6 +11,7 @@ import math
 import re
 import shutil
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,8 +25,10 @@ from genaudio.core.files import atomic_file, write_json, write_text
 from genaudio.core.progress import Progress
 from genaudio.core.seeds import derive_seed
 from genaudio.reports.audio import SILENT_DBFS, level
-from genaudio.runs.model import Model, describe
-from genaudio.runs.sampling import SamplingPlan
+from genaudio.runs.blocks import describe
+from genaudio.runs.course import GENERATION, Course
+from genaudio.runs.model import Model
+from genaudio.runs.sampling import Cost, SamplingPlan
 
 FORMAT = 1
 _REQUEST, _DONE = "request.json", "clips.jsonl"  # in the working folder only
@@ -34,7 +37,10 @@ FLOOR_DBFS = -120.0  # what silence is written as: JSON has no infinity
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """Which clips to generate: `labels` (None in it: without a label), how many of each, and how to store them."""
+    """Which clips to generate: `labels` (None in it: without a label), how many of each, and how to store them.
+
+    `course` is what else than plain generation to do, `edit` what the manifest says of it.
+    """
 
     labels: tuple[str | None, ...]
     clips_per_label: int
@@ -44,6 +50,8 @@ class SampleRequest:
     batch_size: int = 16
     format: Literal["wav", "flac"] = "wav"
     bit_depth: int = 16
+    course: Course = GENERATION
+    edit: Mapping[str, Any] | None = None
 
     @property
     def count(self) -> int:
@@ -56,11 +64,18 @@ class SampleRequest:
         return list(enumerate(labels, self.first_index))
 
 
-def write_samples(model: Model, request: SampleRequest, folder: Path, progress: Progress) -> dict[str, Any]:
+def write_samples(
+    model: Model,
+    request: SampleRequest,
+    folder: Path,
+    progress: Progress,
+    complete: Callable[[Path, dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
     """Generate what is asked for into `folder` and return the manifest, which is there as `manifest.json` too.
 
     Each clip has its own item index, also across labels. A clip that peaks above full scale is turned down, which its
-    entry says (`gain_db`); it is never clipped.
+    entry says (`gain_db`); it is never clipped. `complete` may add files to the folder, and to the manifest, before it
+    takes its final name.
     """
     folder = folder.absolute()
     manifest = _manifest(model, request)
@@ -79,9 +94,13 @@ def write_samples(model: Model, request: SampleRequest, folder: Path, progress: 
     clips = [done[index] for index in sorted(done)]
     made = len(clips) - before
     manifest["seconds_per_clip"] = round((time.perf_counter() - began) / made, 3) if made else None
+    for count in ("evaluations", "network_evaluations"):
+        manifest[count] = _mean([clip[count] for clip in clips])
     manifest["silent_clips"] = sum(clip["rms_dbfs"] < SILENT_DBFS for clip in clips)
     manifest["attenuated_clips"] = sum(clip["gain_db"] < 0 for clip in clips)
     manifest["clips"] = clips
+    if complete is not None:
+        complete(partial, manifest)
     write_json(partial / "manifest.json", manifest)
     for name in (_REQUEST, _DONE):
         (partial / name).unlink()
@@ -99,26 +118,31 @@ def _write_missing(
     if not missing:
         return
     before = len(done)
+    costs: list[Cost] = []
     batches = model.stream(
         request.plan,
         [index for index, _ in missing],
         [label for _, label in missing],
         request.seed,
         batch_size=min(request.batch_size, model.tile),
+        course=request.course,
         on_step=lambda clips: progress.update(
             before + clips, label=missing[min(int(clips), len(missing) - 1)][1] or ""
         ),
+        on_cost=costs.append,
     )
     waveforms = (waveform for batch in batches for waveform in batch)
-    for (index, label), waveform in zip(missing, waveforms, strict=True):
+    for position, ((index, label), waveform) in enumerate(zip(missing, waveforms, strict=True)):
         name = f"{file_name(label)}/{index:04d}.{request.format}"
         facts = {"file": name, "label": label, "index": index, "seed": derive_seed(request.seed, "item", index)}
-        done[index] = facts | _write_clip(folder / name, waveform, model.sample_rate, request)
+        written = write_clip(folder / name, waveform, model.sample_rate, request)
+        done[index] = facts | written | vars(costs[position])
         with (folder / _DONE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(done[index]) + "\n")
 
 
-def _write_clip(path: Path, waveform: Tensor, sample_rate: int, request: SampleRequest) -> dict[str, Any]:
+def write_clip(path: Path, waveform: Tensor, sample_rate: int, request: SampleRequest) -> dict[str, Any]:
+    """Write a waveform `(channels, time)` as `request` wants files; its gain and levels."""
     peak = float(waveform.abs().max())
     if not math.isfinite(peak):
         raise RunError(
@@ -133,6 +157,12 @@ def _write_clip(path: Path, waveform: Tensor, sample_rate: int, request: SampleR
         subtype = f"PCM_{request.bit_depth}"
         soundfile.write(partial, data, sample_rate, format=request.format.upper(), subtype=subtype)
     return {"gain_db": round(20 * math.log10(gain), 2), **levels(waveform * gain)}
+
+
+def _mean(counts: list[int]) -> int | float:
+    """The mean count, whole where all are the same."""
+    mean = sum(counts) / len(counts)
+    return int(mean) if mean.is_integer() else round(mean, 2)
 
 
 def levels(waveform: Tensor) -> dict[str, float]:
@@ -151,17 +181,19 @@ def file_name(label: str | None) -> str:
 
 def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
     plan = request.plan
+    generator = model.generator()
     return {
         "format": FORMAT,
         "genaudio": genaudio.__version__,
-        "model": {key: model.card[key] for key in ("name", "step", "sha256")},
+        "model": _identity(model),
         "sample_rate": model.sample_rate,
         "seed": request.seed,
         "solver": describe("solver", plan.solver),
         "schedule": describe("schedule", plan.schedule),
         "guidance": describe("guidance", plan.guidance),
-        "num_steps": plan.num_steps,
-        "evaluations": plan.evaluations,
+        "weak_models": [_identity(weak) | {"path": path} for path, weak in plan.weak.items()],
+        "num_steps": generator.budget(plan, request.course).num_steps,
+        "sigmas": generator.sigmas(plan).tolist(),
         "device": model.device.type,
         "request": {
             "labels": list(request.labels),
@@ -170,7 +202,12 @@ def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
             "format": request.format,
             "bit_depth": request.bit_depth,
         },
+        **({} if request.edit is None else {"edit": dict(request.edit)}),
     }
+
+
+def _identity(model: Model) -> dict[str, Any]:
+    return {key: model.card[key] for key in ("name", "step", "sha256")}
 
 
 def _finished_before(folder: Path, manifest: dict[str, Any]) -> dict[str, Any] | None:

@@ -9,8 +9,9 @@ Shapes: x (batch, features, freq, time); labels (batch,), int64; waveform (batch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,11 +21,16 @@ from genaudio.core.seeds import derive_seed
 from genaudio.networks.conditioners.base import DROPPED
 from genaudio.preconditioners.base import Preconditioner
 from genaudio.representations.base import Representation
+from genaudio.runs.course import GENERATION, Budget, Course, Tile
 from genaudio.samplers.base import Denoiser, Solver
-from genaudio.samplers.guidance.base import Guidance
+from genaudio.samplers.guidance.base import Guidance, listed
+from genaudio.samplers.guidance.compose import ConditionalDenoiser, compose
 from genaudio.samplers.schedules.base import Schedule
 from genaudio.training.device import use_bf16
 from genaudio.training.model import DiffusionModel
+
+if TYPE_CHECKING:
+    from genaudio.runs.model import Model
 
 DEFAULT_NFE = 20
 TILE = {"cpu": 1, "cuda": 16, "mps": 4}  # clips that one call of the network sees
@@ -43,19 +49,21 @@ class SamplingPlan:
 
     solver: Solver
     schedule: Schedule
-    guidance: Guidance | None
+    guidance: Guidance | tuple[Guidance, ...] | None
     num_steps: int
+    weak: Mapping[str, Model] = field(default_factory=dict)  # the weak models of guidance, by their paths
 
     @classmethod
     def of(
         cls,
         solver: Solver,
         schedule: Schedule,
-        guidance: Guidance | None,
+        guidance: Guidance | tuple[Guidance, ...] | None,
         *,
         sigma_data: float = 0.5,
         nfe: int | None = None,
         num_steps: int | None = None,
+        weak: Mapping[str, Model] | None = None,
     ) -> SamplingPlan:
         """A plan whose budget is given in evaluations or in steps.
 
@@ -80,12 +88,46 @@ class SamplingPlan:
                     expected=f"at least {least}, what one step of this solver takes",
                     mend="raise nfe, or choose a solver with cheaper steps",
                 )
-        return cls(solver, schedule, guidance, num_steps)
+        return cls(solver, schedule, guidance, num_steps, weak or {})
 
     @property
     def evaluations(self) -> int | None:
         """Evaluations of the (guided) denoiser for each clip; None where the solver decides on the way."""
         return self.solver.evaluations(self.num_steps)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one clip took: calls of the guided denoiser, and items put through a network, weak models included."""
+
+    evaluations: int
+    network_evaluations: int
+
+
+class _Counter:
+    """Counts, for the clips of a tile together, the calls of a guided denoiser and the items that networks see."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.items = 0
+
+    def guided(self, denoiser: Denoiser) -> Denoiser:
+        def call(x: Tensor, sigma: float) -> Tensor:
+            self.calls += 1
+            return denoiser(x, sigma)
+
+        return call
+
+    def network(self, denoiser: ConditionalDenoiser) -> ConditionalDenoiser:
+        def call(x: Tensor, sigma: float, condition: Tensor | None) -> Tensor:
+            self.items += len(x)
+            return denoiser(x, sigma, condition)
+
+        return call
+
+    def cost(self, tile: int) -> Cost:
+        """That of each clip of the tile, whether it is kept or fills the tile."""
+        return Cost(self.calls, self.items // tile)
 
 
 @dataclass(frozen=True)
@@ -108,15 +150,18 @@ class Generator:
         indices: Sequence[int],
         labels: Sequence[int] | None,
         *,
+        course: Course = GENERATION,
         on_step: Callable[[float], None] | None = None,
+        on_cost: Callable[[Cost], None] | None = None,
     ) -> Iterator[Tensor]:
         """Waveforms `(tile, channels, length)`, float32 on the CPU, for items `indices`; the last may be shorter.
 
-        `labels` is None for an unconditional model; a label of -1 asks a conditional one for any class. `on_step` gets
-        the number of clips done so far, in fractions.
+        `labels` is None for an unconditional model; a label of -1 asks a conditional one for any class. `course` is
+        what else than plain generation to do. `on_step` gets the number of clips done so far, in fractions; `on_cost`
+        the cost of each clip, before its tile.
         """
         tile = TILE.get(self.device.type, 1)
-        sigmas = plan.schedule.sigmas(plan.num_steps, self.preconditioner.sigma_min, self.preconditioner.sigma_max)
+        sigmas = self.sigmas(plan)
         for start in range(0, len(indices), tile):
             some = list(indices[start : start + tile])
             count = len(some)
@@ -131,23 +176,42 @@ class Generator:
                 if on_step is not None:
                     on_step(start + count * done / total)
 
-            x = plan.solver.solve(
-                self._denoiser(plan.guidance, chosen),
-                (noise * float(sigmas[0])).to(self.device),
-                sigmas,
-                generator=generators,
-                callback=told,
-            )
-            yield self.representation.decode(x, self.length)[:count].cpu()
+            counter = _Counter()
+            denoiser = counter.guided(self.guided(plan, chosen, counter))
+            x = course.solve(plan.solver, Tile(some, noise.to(self.device), denoiser, sigmas, generators, told))
+            if on_cost is not None:
+                for _ in range(count):
+                    on_cost(counter.cost(tile))
+            yield course.finish(x, self._decode)[:count]
 
-    def _denoiser(self, guidance: Guidance | None, labels: list[int] | None) -> Denoiser:
+    def sigmas(self, plan: SamplingPlan) -> Tensor:
+        """The noise levels of a generation."""
+        return plan.schedule.sigmas(plan.num_steps, self.preconditioner.sigma_min, self.preconditioner.sigma_max)
+
+    def budget(self, plan: SamplingPlan, course: Course) -> Budget:
+        """What each item of a course takes."""
+        return course.budget(plan.solver, self.sigmas(plan), self.shape)
+
+    def _decode(self, x: Tensor) -> Tensor:
+        return self.representation.decode(x, self.length).cpu()
+
+    def guided(self, plan: SamplingPlan, labels: list[int] | None, counter: _Counter | None = None) -> Denoiser:
+        """The guided denoiser of one trajectory of a tile with these labels."""
+        counter = counter or _Counter()
+        condition = null = None
+        if labels is not None:
+            wanted = torch.tensor(labels, device=self.device)
+            condition = self.model.condition(wanted)
+            null = self.model.condition(torch.full_like(wanted, DROPPED))
+        weak = {path: model.generator().conditional(labels, counter) for path, model in plan.weak.items()}
+        return compose(listed(plan.guidance), counter.network(self._denoiser()), condition, null, weak)
+
+    def conditional(self, labels: list[int] | None, counter: _Counter) -> Denoiser:
+        """The plain denoiser of these labels, as the weak model of another's guidance."""
+        condition = None if labels is None else self.model.condition(torch.tensor(labels, device=self.device))
+        denoiser = counter.network(self._denoiser())
+        return lambda x, sigma: denoiser(x, sigma, condition)
+
+    def _denoiser(self) -> ConditionalDenoiser:
         bf16 = use_bf16(self.precision, self.device)  # type: ignore[arg-type]
-        denoiser = self.preconditioner.denoiser(self.model.network_function(bf16=bf16))
-        if labels is None:
-            return lambda x, sigma: denoiser(x, sigma, None)
-        wanted = torch.tensor(labels, device=self.device)
-        condition = self.model.condition(wanted)
-        null = self.model.condition(torch.full_like(wanted, DROPPED))
-        if guidance is None or condition is None or null is None:
-            return lambda x, sigma: denoiser(x, sigma, condition)
-        return guidance.wrap(denoiser, condition, null)
+        return self.preconditioner.denoiser(self.model.network_function(bf16=bf16))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,11 @@ from genaudio.core.registry import suggestion
 from genaudio.plugins.manager import notify, registry
 from genaudio.reports.data import ReportData, Sound
 from genaudio.reports.page import write_report
-from genaudio.runs.model import AudioFormat, Model, load, pack
+from genaudio.runs.guidance import GuidanceBlock, check_weak_model, weak_paths, without_condition
+from genaudio.runs.model import AudioFormat, Model, load, load_weak, pack
 from genaudio.runs.samples import SampleRequest, write_samples
 from genaudio.runs.sampling import SamplingPlan
+from genaudio.runs.tuned import is_open
 from genaudio.training.device import resolve_device
 from genaudio.training.log import read_metrics
 from genaudio.training.model import DiffusionModel, build_model
@@ -30,17 +33,26 @@ if TYPE_CHECKING:
     from genaudio.datasets.base import Clip, Clips
     from genaudio.networks.conditioners.base import Conditioner
     from genaudio.runs.pipeline import RunContext
+    from genaudio.samplers.schedules.base import Schedule
 
 
-def check(context: RunContext) -> None:
-    """Raise what training or sampling would stumble over: device, dataset, labels, budget, the network's shape."""
+def check(context: RunContext, *, sampling: bool) -> None:
+    """Raise what training or sampling would stumble over: device, dataset, labels, budget, levels, network's shape.
+
+    `sampling` asks for the weak models of guidance too, which may be made from this very run before it samples.
+    """
     recipe = context.recipe
     resolve_device(recipe.device)
     clips = context.clips("train")
     conditioner = _conditioner(recipe, clips)
     _sampling_labels(recipe, clips.classes if conditioner else ())
-    _sampling_plan(recipe, conditional=conditioner is not None)
+    plan = _sampling_plan(recipe, recipe.schedule, conditional=conditioner is not None)
+    if not is_open(plan.schedule):
+        plan.schedule.sigmas(plan.num_steps, recipe.preconditioner.sigma_min, recipe.preconditioner.sigma_max)
     _untrained(recipe, clips)
+    for path in weak_paths(plan.guidance) if sampling else ():
+        weak, audio = load_weak(path, "cpu"), AudioFormat(clips.sample_rate, clips.channels, clips.length)
+        check_weak_model(path, weak, recipe.representation, audio, clips.classes, conditional=conditioner is not None)
 
 
 def train(context: RunContext) -> dict[str, object]:
@@ -67,7 +79,7 @@ def train(context: RunContext) -> dict[str, object]:
         clips=clips,
         representation=recipe.representation,
         preconditioner=preconditioner,
-        noise=recipe.noise,
+        noise=recipe.noise.fitted(sigma_data),
         label_dropout=conditioner.dropout if conditioner else 0.0,
         device=device,
     )
@@ -84,7 +96,7 @@ def train(context: RunContext) -> dict[str, object]:
         "preconditioner": preconditioner,
         "schedule": recipe.schedule,
         "solver": recipe.solver,
-        "guidance": recipe.guidance if conditioner else None,
+        "guidance": _guidance(recipe, conditional=conditioner is not None),
     }
     card = {
         "name": recipe.name,
@@ -114,14 +126,17 @@ def _untrained(recipe: Recipe, clips: Clips) -> tuple[tuple[int, int, int], Diff
     return shape, build_model(recipe.network, conditioner, shape, len(clips.classes), recipe.seed)
 
 
-def _sampling_plan(recipe: Recipe, *, conditional: bool, sigma_data: float = 0.5) -> SamplingPlan:
+def _guidance(recipe: Recipe, *, conditional: bool) -> GuidanceBlock:
+    return recipe.guidance if conditional else without_condition(recipe.guidance)
+
+
+def _sampling_plan(recipe: Recipe, schedule: Schedule, *, conditional: bool, sigma_data: float = 0.5) -> SamplingPlan:
     """How the recipe samples; before training, when `sigma_data` is not known, only good for checking the budget."""
     budget = recipe.sampling
-    guidance = recipe.guidance if conditional else None  # without classes there is nothing to guide to
     return SamplingPlan.of(
         recipe.solver,
-        recipe.schedule,
-        guidance,
+        schedule,
+        _guidance(recipe, conditional=conditional),
         sigma_data=sigma_data,
         nfe=budget.nfe,
         num_steps=budget.num_steps,
@@ -154,7 +169,9 @@ def sample(context: RunContext) -> dict[str, object]:
     recipe, files = context.recipe, context.directory
     model = load(files.path, recipe.device)
     settings = recipe.sampling
-    plan = _sampling_plan(recipe, conditional=model.conditional, sigma_data=model.sigma_data)
+    schedule = model.own_schedule(recipe.schedule, recipe.solver)
+    plan = _sampling_plan(recipe, schedule, conditional=model.conditional, sigma_data=model.sigma_data)
+    plan = replace(plan, weak=model.weak_models(plan.guidance))
     request = SampleRequest(
         labels=_sampling_labels(recipe, model.classes if model.conditional else ()),
         clips_per_label=settings.clips_per_class,
@@ -165,9 +182,8 @@ def sample(context: RunContext) -> dict[str, object]:
         bit_depth=settings.bit_depth,
     )
     manifest = write_samples(model, request, files.samples, context.progress)
-    return {key: manifest[key] for key in ("num_steps", "evaluations", "silent_clips", "attenuated_clips")} | {
-        "clips": len(manifest["clips"])
-    }
+    kept = ("num_steps", "evaluations", "network_evaluations", "silent_clips", "attenuated_clips")
+    return {key: manifest[key] for key in kept} | {"clips": len(manifest["clips"])}
 
 
 def report(context: RunContext) -> dict[str, object]:
@@ -182,7 +198,7 @@ def report(context: RunContext) -> dict[str, object]:
     generated = _generated(context, manifest, kept)
     training = [
         Sound(label, clip.waveform.numpy(), clip.identity)
-        for label, clip in _training_clips(clips, kept, recipe.report.clips_per_class, recipe.seed)
+        for label, clip in training_clips(clips, kept, recipe.report.clips_per_class, recipe.seed)
     ]
     facts: dict[str, object] = {
         "dataset": recipe.type_name("dataset"),
@@ -200,6 +216,7 @@ def report(context: RunContext) -> dict[str, object]:
         "guidance": _spelled(manifest["guidance"]) if manifest["guidance"] else "none",
         "steps": manifest["num_steps"],
         "evaluations": manifest["evaluations"],
+        "network evaluations": manifest.get("network_evaluations", "not counted"),
         "seed": manifest["seed"],
         "clips": len(manifest["clips"]),
         "seconds a clip": manifest["seconds_per_clip"] or "made in an earlier try",
@@ -267,7 +284,7 @@ def _generated(context: RunContext, manifest: dict[str, Any], labels: list[str |
     return sounds
 
 
-def _training_clips(clips: Clips, labels: list[str | None], count: int, seed: int) -> list[tuple[str | None, Clip]]:
+def training_clips(clips: Clips, labels: list[str | None], count: int, seed: int) -> list[tuple[str | None, Clip]]:
     """`count` training clips of each label: the first that are met on a seeded walk, so that they are not all alike."""
     from genaudio.training.batches import Batches
 
@@ -285,7 +302,9 @@ def _training_clips(clips: Clips, labels: list[str | None], count: int, seed: in
     return sorted(found, key=lambda pair: labels.index(pair[0]))
 
 
-def _spelled(component: dict[str, Any]) -> str:
+def _spelled(component: dict[str, Any] | list[dict[str, Any]]) -> str:
+    if isinstance(component, list):
+        return ", then ".join(map(_spelled, component))
     fields = ", ".join(f"{key} {value}" for key, value in component.items() if key != "type")
     return f"{component['type']} ({fields})" if fields else str(component["type"])
 

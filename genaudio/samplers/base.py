@@ -84,6 +84,35 @@ class Solver(Component, ABC):
             steps += 1
         return steps
 
+    def prepared(self, denoiser: Denoiser, x: Tensor, sigmas: Tensor) -> tuple[Denoiser, Tensor, tuple[float, ...]]:
+        """What every `solve` starts from: the denoiser, x in the dtype to work in, the levels; all of them checked.
+
+        Half precision is worked on in float32, while the denoiser still sees the given dtype.
+        """
+        levels = checked_levels(sigmas)
+        if self.stochastic and levels[0] < levels[-1]:
+            raise GenaudioError(
+                f"sigmas rises from {levels[0]:g} to {levels[-1]:g}, and {type(self).__name__} adds fresh noise",
+                expected="falling noise levels: a path with fresh noise cannot be run backwards",
+                mend="turn the solver's noise off (eta or s_churn: 0), or choose a deterministic solver",
+            )
+        if not isinstance(x, Tensor) or not x.is_floating_point() or x.ndim == 0:
+            given = f"x is {x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else f"x is a {type(x).__name__}"
+            raise GenaudioError(given, expected="a float tensor (batch, ...)")
+        given_dtype = x.dtype
+        working_dtype = torch.float32 if given_dtype in _HALF else given_dtype
+
+        def denoise(y: Tensor, sigma: float) -> Tensor:
+            clean = denoiser(y.to(given_dtype), sigma)
+            if clean.shape != y.shape:
+                raise GenaudioError(
+                    f"the denoiser returned {tuple(clean.shape)} for x of {tuple(y.shape)}",
+                    expected="an estimate of the clean x, of the shape of x",
+                )
+            return clean.to(working_dtype)
+
+        return denoise, x.to(working_dtype), levels
+
     def _evaluations(self, num_steps: int) -> int:
         count = self.evaluations(num_steps)
         if count is None:
@@ -133,30 +162,14 @@ class StepSolver(Solver):
         Half-precision input is stepped in float32 (the denoiser still sees the given dtype), since thousands of small
         updates would be lost to rounding.
         """
-        levels = checked_levels(sigmas)
-        if not isinstance(x, Tensor) or not x.is_floating_point() or x.ndim == 0:
-            given = f"x is {x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else f"x is a {type(x).__name__}"
-            raise GenaudioError(given, expected="a float tensor (batch, ...)")
-        given_dtype = x.dtype
-        working_dtype = torch.float32 if given_dtype in _HALF else given_dtype
-
-        def denoise(y: Tensor, sigma: float) -> Tensor:
-            clean = denoiser(y.to(given_dtype), sigma)
-            if clean.shape != y.shape:
-                raise GenaudioError(
-                    f"the denoiser returned {tuple(clean.shape)} for x of {tuple(y.shape)}",
-                    expected="an estimate of the clean x, of the shape of x",
-                )
-            return clean.to(working_dtype)
-
-        y = x.to(working_dtype)
+        denoise, y, levels = self.prepared(denoiser, x, sigmas)
         plan = self.plan(levels)
         state = self.init(y)
         for index, coefficients in enumerate(plan):
             y, state = self.step(denoise, y, state, coefficients, generator)
             if callback is not None:
                 callback(index + 1, len(plan))
-        return y.to(given_dtype)
+        return y.to(x.dtype)
 
 
 def checked_levels(sigmas: Tensor) -> tuple[float, ...]:

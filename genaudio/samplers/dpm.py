@@ -1,4 +1,4 @@
-"""DPM-Solver++ (Lu et al. 2022, arXiv 2211.01095)."""
+"""DPM-Solver++ (Lu et al. 2022, arXiv 2211.01095) and DPM-Solver (arXiv 2206.00927)."""
 
 from __future__ import annotations
 
@@ -7,27 +7,31 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from torch import Tensor
 
 from genaudio.core.component import parameter
-from genaudio.samplers.base import Denoiser, Generators, StepSolver
-from genaudio.samplers.exponential import integral, update
-from genaudio.samplers.stages import Planner, Predictions, Rule, Step, multistep_plan, run_step, singlestep_plan
-from genaudio.samplers.warmup import DESCRIPTION, Warmup, first_step_order
+from genaudio.samplers.exponential import Family, integral
+from genaudio.samplers.stages import Planner, Rule, StagedSolver, Step, multistep_plan, singlestep_plan
+from genaudio.samplers.warmup import DESCRIPTION, Warmup, multistep_evaluations, starting_steps
 
 
-class DPM(StepSolver):
-    """Exponential integrators on data prediction, multistep (2M, 3M) or singlestep (2S, 3S).
+class DPM(StagedSolver):
+    """DPM-Solver++ (data prediction) and DPM-Solver (noise prediction), multistep (2M, 3M) or singlestep (2S, 3S).
 
     The published third-order multistep formula takes half of the second difference that its derivation calls for, and
     converges with order 2. Here it is the true one; `published: true` gives the other, to compare with its figures.
-    The published second-order formulas differ from exactly integrated ones within their order, and are kept.
+    The published second-order formulas differ from exactly integrated ones within their order, and are kept. On noise
+    prediction, 2S and 3S are DPM-Solver-2 and -3 (arXiv 2206.00927, Algorithms 1 and 2), with the same caveats.
     """
 
     variant: Literal["multistep", "singlestep"] = parameter(
         "multistep", description="Look back on earlier steps, or spend `order` evaluations in each step"
     )
     order: Literal[1, 2, 3] = parameter(2, description="Order of convergence", source="arXiv 2211.01095, Section 4")
+    prediction: Literal["data", "noise"] = parameter(
+        "data",
+        description="What is approximated: D (DPM-Solver++) or the noise (DPM-Solver)",
+        source="arXiv 2206.00927",
+    )
     published: bool = parameter(
         False, description="The multistep formula of order 3 as published, which is of order 2, with a ramped start"
     )
@@ -41,58 +45,60 @@ class DPM(StepSolver):
         """Multistep: one a step and what the warm-up takes more; singlestep: `order` a step; one for the step to 0."""
         if self.variant == "singlestep":
             return self.order * (num_steps - 1) + 1
-        return num_steps if num_steps == 1 else num_steps - 1 + self._start(num_steps)
+        return multistep_evaluations(num_steps, self._starts(num_steps))
 
     def plan(self, levels: Sequence[float]) -> list[Step]:
         """The stages of each step."""
         steps = len(levels) - 1
         extrapolate = self.finish == "extrapolate" and self.order > 1
+        planner = Planner(
+            Family(self.prediction),
+            dpm_rule(self.prediction, self.order, self.published and self.variant == "multistep"),
+        )
         if self.variant == "singlestep":
-            return singlestep_plan(Planner("data", self._rule()), levels, self.order, extrapolate)
-        planner = Planner("data", self._rule())
-        return multistep_plan(planner, levels, [self.order] * steps, self._start(steps), extrapolate)
+            return singlestep_plan(planner, levels, self.order, extrapolate)
+        return multistep_plan(planner, levels, [self.order] * steps, self._starts(steps), extrapolate)
 
-    def init(self, x: Tensor) -> Predictions:
-        """No predictions yet."""
-        return {}
-
-    def step(
-        self, denoiser: Denoiser, x: Tensor, state: Predictions, coefficients: Step, generator: Generators | None = None
-    ) -> tuple[Tensor, Predictions]:
-        """The stages of one step."""
-        return run_step(denoiser, x, state, coefficients)
-
-    def _start(self, num_steps: int) -> int:
-        return 1 if self.published else first_step_order(self.warmup, self.order, num_steps)
-
-    def _rule(self) -> Rule:
-        if self.order == 2:
-            return _second_order
-        return _published_third_order if self.published and self.variant == "multistep" else _exact
+    def _starts(self, num_steps: int) -> tuple[int, ...]:
+        return () if self.published else starting_steps(self.warmup, self.order, num_steps)
 
 
-def _exact(s: float, t: float, nodes: Sequence[float]) -> tuple[float, tuple[float, ...]]:
-    return update("data", s, t, nodes, 1.0)
+def dpm_rule(prediction: Literal["data", "noise"], order: int, published: bool) -> Rule:
+    """The update of DPM-Solver (noise) or DPM-Solver++ (data) of an order, for a `Planner`.
 
+    `published` concerns order 3 with two predictions of the past.
+    """
 
-def _second_order(s: float, t: float, nodes: Sequence[float]) -> tuple[float, tuple[float, ...]]:
-    """(1 - e^-h) (D + (h / 2) D') with D' from two nodes (Algorithms 1 and 2)."""
-    if len(nodes) == 1:
-        return _exact(s, t, nodes)
-    h = math.log(s / t)
-    first, other = (math.log(s / node) for node in nodes)
-    share = (h / 2 - first) / (other - first)  # of the line through both, at the middle of the step
-    total = -math.expm1(-h)
-    return t / s, (total * (1 - share), total * share)
+    def exact(s: float, t: float, nodes: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+        return Family(prediction).update(s, t, nodes)
 
+    def second_order(s: float, t: float, nodes: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+        """g's total weight times g at the middle of the step, on the line through two nodes (Algorithms 1 and 2)."""
+        if len(nodes) == 1:
+            return exact(s, t, nodes)
+        h = math.log(s / t)
+        first, other = (math.log(s / node) for node in nodes)
+        share = (h / 2 - first) / (other - first)
+        decay, total = (t / s, -math.expm1(-h)) if prediction == "data" else (1.0, t - s)
+        return decay, per_node((total * (1 - share), total * share), nodes)
 
-def _published_third_order(s: float, t: float, nodes: Sequence[float]) -> tuple[float, tuple[float, ...]]:
-    """The exact weights less half of the second difference's part, as the authors' code has it."""
-    decay, weights = _exact(s, t, nodes)
-    if len(nodes) < 3:
-        return _second_order(s, t, nodes)
-    h = math.log(s / t)
-    at = [math.log(s / node) for node in nodes]
-    half = 0.5 * integral(h, lambda v: v**2 * np.exp(v - h))
-    differences = [1 / math.prod(at[j] - other for i, other in enumerate(at) if i != j) for j in range(3)]
-    return decay, tuple(weight - half * difference for weight, difference in zip(weights, differences, strict=True))
+    def published_third_order(s: float, t: float, nodes: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+        """The exact weights less half of the second difference's part, as the authors' code has it."""
+        if len(nodes) < 3:
+            return second_order(s, t, nodes)
+        decay, weights = exact(s, t, nodes)
+        h = math.log(s / t)
+        at = [math.log(s / node) for node in nodes]
+        half = 0.5 * float(integral(h, lambda v: v**2 * (np.exp(v - h) if prediction == "data" else -s * np.exp(-v))))
+        differences = [half / math.prod(at[j] - other for i, other in enumerate(at) if i != j) for j in range(3)]
+        return decay, tuple(w - each for w, each in zip(weights, per_node(differences, nodes), strict=True))
+
+    def per_node(weights: Sequence[float], nodes: Sequence[float]) -> tuple[float, ...]:
+        """Weights of what is stored: D itself, or x - D, which is sigma times the noise."""
+        if prediction == "data":
+            return tuple(weights)
+        return tuple(weight / node for weight, node in zip(weights, nodes, strict=True))
+
+    if order == 2:
+        return second_order
+    return published_third_order if published else exact

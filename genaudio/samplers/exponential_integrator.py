@@ -1,63 +1,74 @@
-"""Exponential multistep integrators of any order up to 4, with exactly integrated coefficients."""
+"""Exponential multistep integrators, predictor or predictor-corrector, with exactly integrated coefficients."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
-from torch import Tensor
+from pydantic import model_validator
 
 from genaudio.core.component import parameter
-from genaudio.samplers.base import Denoiser, Generators, StepSolver
-from genaudio.samplers.exponential import Prediction
-from genaudio.samplers.stages import Planner, Predictions, Step, multistep_plan, run_step
-from genaudio.samplers.warmup import DESCRIPTION, Warmup, first_step_order
+from genaudio.samplers.exponential import Basis, Family, Prediction
+from genaudio.samplers.sigma_data import SigmaData, number
+from genaudio.samplers.stages import Planner, StagedSolver, Step, multistep_plan
+from genaudio.samplers.warmup import DESCRIPTION, Warmup, multistep_evaluations, starting_steps
 
 
-class ExponentialIntegrator(StepSolver):
+class ExponentialIntegrator(StagedSolver):
     """One evaluation a step: the linear part solved exactly, the rest by a polynomial through the last predictions.
 
-    The polynomial is in ln(sigma) and its coefficients are integrated in float64 for whatever levels the schedule has.
-    On noise prediction this is rho-AB DEIS (arXiv 2204.13902), on data prediction the family of DPM-Solver++'s
-    multistep methods (arXiv 2211.01095) with the true weights; order 1 of either is Euler's method.
+    The coefficients are integrated in float64 for whatever levels the schedule has. With a corrector each step is done
+    twice, the second time with the prediction at its end, which the next step evaluates anyway: one order more for the
+    same number of evaluations (as in UniPC, arXiv 2302.04867).
 
-    The defaults are what measures best on mixtures of Gaussians (`benchmarks/samplers/gaussian_mixture.py`; root mean
-    square error on the 1-D one with 10 / 20 / 50 evaluations): order 3 on noise 1.6e-2 / 8.9e-3 / 9.8e-4, on data
-    1.3e-1 / 3.1e-2 / 9.9e-4, DPM-Solver++ 2M 1.2e-1 / 3.0e-2 / 4.5e-3, Euler 1.5e-1 / 7.3e-2 / 3.0e-2. Order 4 pays
-    from about 30 evaluations; with 10 or fewer and guidance, order 2 is safer (`--problem cloud --guidance 3`).
+    Known methods are members: order 1 on data or noise is DDIM and Euler's method; noise and log_sigma is rho-AB DEIS;
+    noise and sigma is Adams-Bashforth (LMS); noise and vp is t-AB DEIS (arXiv 2204.13902); data and log_sigma is the
+    multistep family of DPM-Solver++ (arXiv 2211.01095) with the true weights; with a corrector on either, UniPC.
     """
 
-    order: Literal[1, 2, 3, 4] = parameter(3, description="Predictions that a step uses, its order of convergence")
+    order: Literal[1, 2, 3, 4, 5] = parameter(
+        3, description="Order of convergence: of the predictor, or of the corrector, whose predictor has one less"
+    )
     prediction: Prediction = parameter(
         "noise", description="What the polynomial goes through: D, the noise, or the velocity of the scaled x"
     )
-    sigma_data: float = parameter(
-        0.5, gt=0, description="Standard deviation of the data; used by prediction: velocity only"
+    basis: Basis = parameter("log_sigma", description="The variable of the polynomial")
+    corrector: bool = parameter(False, description="Correct each step with the prediction at its end")
+    sigma_data: SigmaData = parameter(
+        "auto",
+        description="Standard deviation of the data, of prediction velocity and basis angle; auto: the model's",
     )
+    rho: float = parameter(7.0, gt=0, description="Exponent of basis rho: the polynomial is in sigma^(1/rho)")
     warmup: Warmup = parameter("auto", description=DESCRIPTION)
+    lower_last: bool = parameter(False, description="Lower the order over the last steps, down to 1 in the last")
     finish: Literal["extrapolate", "euler"] = parameter(
         "extrapolate",
         description="The step to sigma = 0: D extrapolated from two levels (order 2 and up), or D at the last",
     )
 
+    @model_validator(mode="after")
+    def _has_predictor(self) -> Self:
+        if self.corrector and self.order == 1:
+            raise ValueError("a corrector of order 1 has no predictor: give order 2 to 5, or corrector: false")
+        if self.order == 5 and not self.corrector:
+            raise ValueError("order 5 is for a corrector: give order 1 to 4, or corrector: true")
+        return self
+
+    def fitted(self, sigma_data: float, nfe: int) -> ExponentialIntegrator:
+        """With the standard deviation of the data."""
+        return self.model_copy(update={"sigma_data": sigma_data}) if self.sigma_data == "auto" else self
+
     def evaluations(self, num_steps: int) -> int:
         """One a step, and what the warm-up takes more."""
-        return num_steps if num_steps == 1 else num_steps - 1 + first_step_order(self.warmup, self.order, num_steps)
+        return multistep_evaluations(num_steps, starting_steps(self.warmup, self.order, num_steps))
 
     def plan(self, levels: Sequence[float]) -> list[Step]:
         """The stages of each step."""
         steps = len(levels) - 1
-        planner = Planner(self.prediction, sigma_data=self.sigma_data)
-        start = first_step_order(self.warmup, self.order, steps)
+        family = Family(self.prediction, number(self.sigma_data), self.basis, self.rho)
+        planner = Planner(family, corrector=self.corrector)
+        starts = starting_steps(self.warmup, self.order, steps)
         extrapolate = self.finish == "extrapolate" and self.order > 1
-        return multistep_plan(planner, levels, [self.order] * steps, start, extrapolate)
-
-    def init(self, x: Tensor) -> Predictions:
-        """No predictions yet."""
-        return {}
-
-    def step(
-        self, denoiser: Denoiser, x: Tensor, state: Predictions, coefficients: Step, generator: Generators | None = None
-    ) -> tuple[Tensor, Predictions]:
-        """One evaluation and `order` passes over x."""
-        return run_step(denoiser, x, state, coefficients)
+        order = self.order - self.corrector
+        orders = [min(order, steps - index) if self.lower_last else order for index in range(steps)]
+        return multistep_plan(planner, levels, orders, starts, extrapolate)

@@ -1,4 +1,7 @@
-"""Gaussian noise for a batch, drawn item by item so that a clip never depends on its neighbours."""
+"""Gaussian noise for a batch, drawn item by item so that a clip never depends on its neighbours.
+
+Every solver's noise is drawn here; `brownian.py` adds a path that refines with the schedule.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,17 @@ from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
 from genaudio.samplers.base import Generators
+
+
+class FreshNoise:
+    """Noise that advances the generators: another path for every schedule."""
+
+    def __init__(self, generators: Generators | None) -> None:
+        self._generators = generators
+
+    def unit(self, x: Tensor, s: float, t: float) -> Tensor:
+        """Unit noise of the step from level s to t, whatever they are."""
+        return randn_like(x, self._generators)
 
 
 def randn_like(x: Tensor, generators: Generators | None) -> Tensor:

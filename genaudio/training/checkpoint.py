@@ -65,19 +65,51 @@ def newest_checkpoint(root: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest checkpoint that is whole, and a line about each newer one that is not."""
     damaged: list[str] = []
     for folder in reversed(_folders(root)):
-        try:
-            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            wrong = [file for file in _FILES if sha256(folder / file) != manifest["sha256"][file]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            damaged.append(f"{folder.name} is damaged ({type(error).__name__}: {error})")
-            continue
-        if manifest.get("format") != FORMAT:
-            damaged.append(f"{folder.name} has format {manifest.get('format')!r}, this version reads {FORMAT}")
-        elif wrong:
-            damaged.append(f"{folder.name} is damaged ({', '.join(wrong)} differ from the manifest's SHA-256)")
-        else:
-            return Checkpoint(folder, manifest), damaged
+        found = _read(folder)
+        if isinstance(found, Checkpoint):
+            return found, damaged
+        damaged.append(found)
     return None, damaged
+
+
+def checkpoint_at(root: Path, step: int) -> Checkpoint:
+    """The checkpoint of `step`; raises `RunError` with the steps there are, or if it is damaged."""
+    folders = {int(folder.name.removeprefix("step-")): folder for folder in _folders(root)}
+    if step not in folders:
+        raise RunError(
+            f"{root} has no checkpoint of step {step}",
+            expected=f"one of {', '.join(map(str, folders))}" if folders else "a run that has saved checkpoints",
+            mend="training.checkpoint_every and training.keep_checkpoints decide which are kept",
+        )
+    found = _read(folders[step])
+    if not isinstance(found, Checkpoint):
+        raise RunError(f"{root}: {found}", expected="a checkpoint as it was written", mend="take another step")
+    return found
+
+
+def _read(folder: Path) -> Checkpoint | str:
+    """The checkpoint in `folder`, or what is wrong with it."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        wrong = [file for file in _FILES if sha256(folder / file) != manifest["sha256"][file]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{folder.name} is damaged ({type(error).__name__}: {error})"
+    if manifest.get("format") != FORMAT:
+        return f"{folder.name} has format {manifest.get('format')!r}, this version reads {FORMAT}"
+    if wrong:
+        return f"{folder.name} is damaged ({', '.join(wrong)} differ from the manifest's SHA-256)"
+    return Checkpoint(folder, manifest)
+
+
+def load_average(checkpoint: Checkpoint, model: nn.Module) -> None:
+    """Put a checkpoint's averaged weights into `model`; raises `RunError` if they do not fit."""
+    try:
+        model.load_state_dict(load_file(checkpoint.folder / "ema.safetensors"))
+    except RuntimeError as error:
+        raise RunError(
+            f"{checkpoint.folder} does not fit the model of this run: {error}",
+            expected="weights of the network in model/model.json",
+        ) from error
 
 
 def restore(
@@ -106,7 +138,7 @@ def restore(
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(root.glob("step-[0-9]*")) if root.is_dir() else []
+    return sorted(path for path in root.glob("step-*") if path.name.removeprefix("step-").isdecimal())
 
 
 def _flat(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -112,6 +112,19 @@ def test_check_resolved_says_where_each_value_is_from_and_is_itself_a_recipe(gen
     assert load_recipe("resolved.yaml") == load_recipe("r.yaml", ["solver.s_churn=4"])
 
 
+def test_check_resolved_shows_each_value_of_a_list(gen: Gen) -> None:
+    Path("r.yaml").write_text(RECIPE + "guidance: [{type: cfg, scale: 3}, rescale]\n")
+    code, out, err = gen("check", "r.yaml", "--resolved", "--set", "guidance.1.phi=0.5")
+    assert (code, err) == (0, "")
+    lines = [line.split() for line in out.splitlines()]
+    assert ["-", "type:", "cfg", "#", "recipe", "r.yaml:4:19"] in lines
+    assert ["scale:", "3.0", "#", "recipe", "r.yaml:4:31"] in lines
+    assert ["-", "type:", "rescale", "#", "recipe", "r.yaml:4:35"] in lines
+    assert ["phi:", "0.5", "#", "override", "--set", "guidance.1.phi=0.5"] in lines
+    Path("resolved.yaml").write_text(out)
+    assert load_recipe("resolved.yaml") == load_recipe("r.yaml", ["guidance.1.phi=0.5"])
+
+
 def test_check_as_json(gen: Gen) -> None:
     Path("r.yaml").write_text(RECIPE)
     assert json.loads(gen("check", "r.yaml", "--json")[1]) == load_recipe("r.yaml").to_mapping()

@@ -7,6 +7,10 @@ import typer
 
 from genaudio.cli.app import app, main
 
+EDITING = [
+    *("--seed", "--nfe", "--num-steps", "--set", "--first-index", "--batch-size", "--format", "--bit-depth"),
+    *("--device", "--quiet"),
+]
 SURFACE = {
     "run": ["recipe", "--out", "--set", "--only", "--until", "--force", "--quiet"],
     "sample": [
@@ -18,6 +22,7 @@ SURFACE = {
         "--nfe",
         "--num-steps",
         "--set",
+        "--noise",
         "--first-index",
         "--batch-size",
         "--format",
@@ -25,7 +30,45 @@ SURFACE = {
         "--device",
         "--quiet",
     ],
-    "export": ["run", "--out"],
+    "vary": ["model", "clip", "--out", "--strength", "--count", "--label", "--start", *EDITING],
+    "inpaint": [
+        *("model", "clip", "--out", "--span", "--band", "--resample", "--count", "--label", "--start"),
+        *EDITING,
+    ],
+    "invert": [
+        *("model", "clip", "--out", "--label", "--start", "--nfe", "--num-steps", "--set", "--device", "--quiet"),
+    ],
+    "export": ["run", "--out", "--checkpoint"],
+    "bench-samplers": [
+        "run",
+        "--solver",
+        "--schedule",
+        "--nfe",
+        "--items",
+        "--label",
+        "--metric",
+        "--embedding",
+        "--tolerance",
+        "--reference-steps",
+        "--out",
+        "--seed",
+        "--device",
+        "--quiet",
+    ],
+    "tune-schedule": [
+        "run",
+        "--nfe",
+        "--set",
+        "--items",
+        "--label",
+        "--seed",
+        "--evaluations",
+        "--budget-seconds",
+        "--reference-steps",
+        "--move-last",
+        "--device",
+        "--quiet",
+    ],
     "init": ["path", "--force"],
     "check": ["recipe", "--set", "--resolved", "--json"],
     "schema": ["--out"],

@@ -47,7 +47,7 @@ leaves = (
     | st.integers()
     | st.floats()
     | st.text(max_size=8)
-    | st.sampled_from(["auto", "heun", "acme/x", "type", "karras", "null", "~", "0x1f", "1e400"])
+    | st.sampled_from(["auto", "heun", "acme/x", "type", "karras", "null", "~", "0x1f", "1e400", "cfg", "rescale"])
 )
 values = st.recursive(
     leaves,
@@ -143,15 +143,19 @@ keys = st.sampled_from(
 overrides = st.builds(
     lambda path, value: f"{'.'.join(path)}={value}",
     st.lists(keys, min_size=1, max_size=4),
-    st.text(max_size=8) | st.sampled_from(["heun", "null", "[1, 2]", "{type: cfg}", "3", "x: y", "*a", "&a"]),
+    st.text(max_size=8)
+    | st.sampled_from(["heun", "null", "[1, 2]", "{type: cfg}", "[cfg, rescale]", "3", "x: y", "*a", "&a"]),
 )
 
 
 @bounded
-@given(texts=st.lists(overrides | st.text(max_size=12), max_size=4))
-def test_any_overrides(texts: list[str], tmp_path: Path) -> None:
+@given(
+    texts=st.lists(overrides | st.text(max_size=12), max_size=4),
+    guidance=st.sampled_from(["{type: cfg, scale: 3}", "[{type: cfg, scale: 3}, rescale]", "null"]),
+)
+def test_any_overrides(texts: list[str], guidance: str, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
-    path.write_text(TEXT)
+    path.write_text(TEXT.replace("{type: cfg, scale: 3}", guidance))
     try:
         loaded = open_recipe(path, texts)
     except RecipeError as error:
@@ -160,3 +164,6 @@ def test_any_overrides(texts: list[str], tmp_path: Path) -> None:
         for kind, block in loaded.recipe.to_mapping().items():
             for name in block if isinstance(block, dict) else ():
                 loaded.origin((kind, name))
+            for index, item in enumerate(block if isinstance(block, list) else ()):
+                for name in item:
+                    loaded.origin((kind, index, name))

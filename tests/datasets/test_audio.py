@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from genaudio.datasets.audio import BadAudioError, decode
+from genaudio.datasets.audio import BadAudioError, convert, decode
 
 Write = Callable[..., Path]
 
@@ -78,3 +78,14 @@ def test_faults_have_their_reasons(write: Write) -> None:
     soundfile.write(file, np.array([0.0, np.nan, 0.1]), 16000, format="WAV", subtype="FLOAT")
     with pytest.raises(BadAudioError, match="not finite"):
         decode(file.getvalue(), 16000, 1)
+
+
+def test_converting_from_memory_is_decoding_a_file():
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 4410)).astype(np.float32)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples.T, 44100, format="WAV", subtype="FLOAT")
+    assert (convert(samples, 44100, 16000, 1) == decode(buffer.getvalue(), 16000, 1)).all()
+    with pytest.raises(BadAudioError, match="empty"):
+        convert(samples[:, :0], 44100, 16000, 1)
+    with pytest.raises(BadAudioError, match="not finite"):
+        convert(samples * np.float32(np.nan), 44100, 16000, 1)

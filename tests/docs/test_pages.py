@@ -20,7 +20,18 @@ FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 # A Python block, and the line before it: blocks that take minutes or need data carry this mark.
 PYTHON = re.compile(r"(?:^([^\n]*)\n)?^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 NOT_EXECUTED = "<!-- not executed -->"
-EXECUTED = ("python.md", "sampling.md", "representation.md", "data.md", "training.md", "runs.md")
+EXECUTED = (
+    "python.md",
+    "sampling.md",
+    "guidance.md",
+    "editing.md",
+    "representation.md",
+    "data.md",
+    "training.md",
+    "runs.md",
+    "preconditioning.md",
+    "schedules.md",
+)
 
 
 def name(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,13 @@ from genaudio.plugins.manager import discover
 from genaudio.plugins.testing import ConformanceError, check_component, check_schedule, check_solver
 from genaudio.samplers.euler import Euler
 from genaudio.samplers.heun import Heun
+from genaudio.samplers.schedules.explicit import Explicit
 from genaudio.samplers.schedules.karras import Karras
+from genaudio.samplers.schedules.tuned import Tuned
+from genaudio.samplers.schedules.tuned_file import TunedGrid, write_grids
 
-REQUIRED = {"root": "sounds"}
+LEVELS = (80.0, 5.0, 0.3, 0.002)
+REQUIRED = {"root": "sounds", "levels": LEVELS, "high": 5.0, "model": "runs/weak"}
 
 
 @pytest.mark.parametrize(("kind", "name"), [row[:2] for row in BUILTINS])
@@ -33,9 +38,21 @@ def test_every_built_in_solver_conforms(name: str) -> None:
     check_solver(solver)
 
 
-@pytest.mark.parametrize("name", [row[1] for row in BUILTINS if row[0] == "schedule"])
+@pytest.mark.parametrize(
+    "name", [row[1] for row in BUILTINS if row[0] == "schedule" and row[1] not in ("explicit", "tuned")]
+)
 def test_every_built_in_schedule_conforms(name: str) -> None:
     check_schedule(create("schedule", name))  # type: ignore[arg-type]
+
+
+def test_schedules_that_are_made_for_certain_levels_conform_on_those(tmp_path: Path) -> None:
+    own_range = [(LEVELS[-1], LEVELS[0])]
+    check_schedule(Explicit(levels=LEVELS), own_range)
+    grid = TunedGrid(4, 4, (*LEVELS, 0.0), {"type": "euler"}, LEVELS[-1], LEVELS[0])
+    write_grids(tmp_path / "grids.json", [grid], "0" * 64)
+    check_schedule(Tuned(path=str(tmp_path / "grids.json")), own_range)
+    with pytest.raises(ConformanceError, match=r"sigmas\(4, 0.01, 80.0\) has 0.002 before the 0"):
+        check_schedule(Explicit(levels=LEVELS), [(0.01, 80.0)])
 
 
 def test_a_stochastic_solver_is_not_held_to_the_trajectory() -> None:

@@ -11,7 +11,9 @@ import torch
 import genaudio
 from genaudio.core.errors import GenaudioError, RunError
 from genaudio.core.progress import Progress
-from genaudio.runs.model import Model, load, sampler_overrides
+from genaudio.representations.complex_stft import ComplexSTFT
+from genaudio.runs.blocks import sampler_overrides
+from genaudio.runs.model import Model, load
 from genaudio.runs.samples import SampleRequest, levels, write_samples
 
 
@@ -136,9 +138,7 @@ def test_files_hold_what_was_generated(model, tmp_path, file_format, bits, subty
 
 def test_a_clip_above_full_scale_is_turned_down_not_clipped(model, tmp_path, monkeypatch):
     loud = torch.sin(torch.linspace(0, 50, 1000))[None, None] * 3
-    monkeypatch.setattr(
-        type(model), "stream", lambda self, plan, items, *a, **k: iter([loud.expand(len(items), 1, 1000)])
-    )
+    monkeypatch.setattr(ComplexSTFT, "decode", lambda self, x, length: loud.expand(len(x), 1, length))
     manifest = write_samples(model, request(model), tmp_path / "out", Progress())
     clip = manifest["clips"][0]
     data, _ = soundfile.read(tmp_path / "out" / clip["file"])
@@ -148,9 +148,7 @@ def test_a_clip_above_full_scale_is_turned_down_not_clipped(model, tmp_path, mon
 
 
 def test_a_clip_that_is_not_finite_is_an_error(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        type(model), "stream", lambda self, plan, items, *a, **k: iter([torch.full((len(items), 1, 9), torch.nan)])
-    )
+    monkeypatch.setattr(ComplexSTFT, "decode", lambda self, x, length: torch.full((len(x), 1, length), torch.nan))
     with pytest.raises(RunError, match=r"0000\.wav is not finite"):
         write_samples(model, request(model), tmp_path / "out", Progress())
     assert not (tmp_path / "out").exists()
@@ -166,14 +164,14 @@ def test_a_folder_with_files_in_it_is_never_overwritten(model, tmp_path):
 def test_another_request_starts_afresh_and_the_same_one_goes_on(model, tmp_path, monkeypatch):
     import genaudio.runs.samples as samples
 
-    write = samples._write_clip
+    write = samples.write_clip
 
     def stop_at_second(path, *rest):
         if path.stem == "0001":
             raise KeyboardInterrupt
         return write(path, *rest)
 
-    monkeypatch.setattr(samples, "_write_clip", stop_at_second)
+    monkeypatch.setattr(samples, "write_clip", stop_at_second)
     with pytest.raises(KeyboardInterrupt):
         write_samples(model, request(model), tmp_path / "out", Progress())
     monkeypatch.undo()

@@ -120,7 +120,7 @@ def test_a_killed_sampling_goes_on_with_the_missing_clips(finished, tiny_recipe,
     RunDirectory(run).put_aside("sample", run / "samples")
     RunDirectory(run).put_aside("report", run / "report.html")
     written = []
-    write = samples._write_clip
+    write = samples.write_clip
 
     def stop_at_third(path, *rest):
         if len(written) == 2:
@@ -128,7 +128,7 @@ def test_a_killed_sampling_goes_on_with_the_missing_clips(finished, tiny_recipe,
         written.append(path.name)
         return write(path, *rest)
 
-    monkeypatch.setattr(samples, "_write_clip", stop_at_third)
+    monkeypatch.setattr(samples, "write_clip", stop_at_third)
     with pytest.raises(Interrupted):
         genaudio.run(tiny_recipe, run, quiet=True)
     assert not (run / "samples").exists()

@@ -9,7 +9,7 @@ from decimal import Decimal, localcontext
 import numpy as np
 import pytest
 
-from genaudio.samplers.exponential import extrapolation_to_zero, integral, update
+from genaudio.samplers.exponential import Family, extrapolation_to_zero, integral
 
 
 def exact_weights(prediction: str, s: float, t: float, nodes: list[float]) -> list[float]:
@@ -47,7 +47,7 @@ def exact_weights(prediction: str, s: float, t: float, nodes: list[float]) -> li
 def test_weights_are_exact_however_short_or_long_the_step(prediction: str, ratio: float, count: int) -> None:
     s = 0.7
     nodes = [s, s * ratio**0.9, s * ratio**2.2, s * ratio**3][:count]
-    decay, weights = update(prediction, s, s / ratio, nodes, 1.0)
+    decay, weights = Family(prediction).update(s, s / ratio, nodes)
     expected = exact_weights(prediction, s, s / ratio, nodes)
     # Distances between nearly equal levels carry the rounding of the levels themselves: 2e-16 / ln(ratio).
     tolerance = 1e-13 + 4e-16 / math.log(ratio) * 10
@@ -59,15 +59,15 @@ def test_weights_are_exact_however_short_or_long_the_step(prediction: str, ratio
 @pytest.mark.parametrize("prediction", ["data", "noise", "velocity"])
 def test_the_order_of_the_nodes_does_not_matter(prediction: str) -> None:
     nodes = [2.0, 3.0, 5.0]
-    decay, weights = update(prediction, 2.0, 1.2, nodes, 0.5)
-    decay_other, other = update(prediction, 2.0, 1.2, nodes[::-1], 0.5)
+    decay, weights = Family(prediction, 0.5).update(2.0, 1.2, nodes)
+    decay_other, other = Family(prediction, 0.5).update(2.0, 1.2, nodes[::-1])
     assert decay == decay_other
     assert weights == pytest.approx(other[::-1], rel=1e-12)
 
 
 def test_velocity_weights_of_one_node_are_the_turned_angle() -> None:
     s, t, data = 3.0, 0.2, 0.5
-    decay, (weight,) = update("velocity", s, t, [s], data)
+    decay, (weight,) = Family("velocity", data).update(s, t, [s])
     turned = math.atan2(t, data) - math.atan2(s, data)
     assert decay == pytest.approx(math.hypot(t, data) / math.hypot(s, data))
     assert weight == pytest.approx(math.hypot(t, data) * turned * data / (math.hypot(s, data) * s), rel=1e-13)
@@ -83,3 +83,60 @@ def test_extrapolation_is_exact_for_lines_in_sigma_squared_and_bounded() -> None
     assert near + far == pytest.approx(1)
     assert near * (2 + 5 * 0.3**2) + far * (2 + 5 * 0.9**2) == pytest.approx(2)
     assert extrapolation_to_zero(1.0, 2.0) == pytest.approx((4 / 3, -1 / 3))
+
+
+@pytest.mark.parametrize("basis", ["log_sigma", "sigma", "rho", "angle", "vp"])
+@pytest.mark.parametrize("prediction", ["data", "noise", "velocity"])
+def test_a_polynomial_in_the_variable_of_the_basis_is_integrated_exactly(prediction: str, basis: str) -> None:
+    """The prediction is a parabola in the variable; the flow's own equation is solved by Runge-Kutta beside it."""
+    data, s, t = 0.6, 1.3, 0.4
+    family = Family(prediction, data, basis, rho=3.0, beta_d=19.9, beta_min=0.1)
+
+    def variable(sigma: float) -> float:
+        if basis == "vp":  # the root of beta_d t^2 / 2 + beta_min t = ln(1 + sigma^2), by bisection
+            low, high = 0.0, 5.0
+            for _ in range(80):
+                middle = (low + high) / 2
+                below = 19.9 * middle**2 / 2 + 0.1 * middle < math.log1p(sigma**2)
+                low, high = (middle, high) if below else (low, middle)
+            return low
+        return {
+            "log_sigma": math.log(sigma),
+            "sigma": sigma,
+            "rho": sigma ** (1 / 3),
+            "angle": math.atan(sigma / data),
+        }[basis]
+
+    def predicted(sigma: float) -> float:
+        u = variable(sigma)
+        return 0.3 - 0.8 * u + 0.5 * u**2
+
+    def clean(x: float, sigma: float) -> float:
+        """D where the prediction is `predicted`: the definition of each prediction, solved for D."""
+        g, spread = predicted(sigma), math.hypot(sigma, data)
+        if prediction == "data":
+            return g
+        if prediction == "noise":
+            return x - sigma * g
+        return (data**2 * x - sigma * data * spread * g) / spread**2  # g = (x - kappa D) data / (sigma spread)
+
+    nodes = [s, 1.9, 2.6]
+    x, steps = 0.9, 4000
+    decay, weights = family.update(s, t, nodes)
+    stored = []
+    for node in nodes:
+        other = 0.2  # the stored prediction does not depend on x: it is a multiple of `predicted`
+        kappa = family.kappa(node)
+        stored.append(clean(other, node) if kappa is None else other - kappa * clean(other, node))
+    result = decay * x + sum(w * g for w, g in zip(weights, stored, strict=True))
+
+    ratio, sigma = (t / s) ** (1 / steps), s
+    for _ in range(steps):  # dx / dsigma = (x - D) / sigma
+        middle, end = sigma * ratio**0.5, sigma * ratio
+        h = end - sigma
+        k1 = (x - clean(x, sigma)) / sigma
+        k2 = (x + (middle - sigma) * k1 - clean(x + (middle - sigma) * k1, middle)) / middle
+        k3 = (x + (middle - sigma) * k2 - clean(x + (middle - sigma) * k2, middle)) / middle
+        k4 = (x + h * k3 - clean(x + h * k3, end)) / end
+        x, sigma = x + h * (k1 + 2 * k2 + 2 * k3 + k4) / 6, end
+    assert result == pytest.approx(x, rel=1e-6)

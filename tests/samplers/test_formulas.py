@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from genaudio.samplers.base import Solver
+from genaudio.samplers.ddim import DDIM
+from genaudio.samplers.deis import DEIS
 from genaudio.samplers.dpm import DPM
+from genaudio.samplers.dpm_sde import DPMSDE
 from genaudio.samplers.euler import Euler
+from genaudio.samplers.euler_ancestral import EulerAncestral
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
 from genaudio.samplers.heun import Heun
+from genaudio.samplers.lms import LMS
+from genaudio.samplers.runge_kutta import RungeKutta
 from genaudio.samplers.schedules.karras import Karras
+from genaudio.samplers.unipc import UniPC
 
 EXACT = {"rtol": 1e-11, "atol": 1e-11}
 
@@ -123,20 +132,173 @@ def heun(x: Tensor, sigmas: list[float]) -> Tensor:
     return x
 
 
-def adams_bashforth_on_noise(x: Tensor, sigmas: list[float], order: int) -> Tensor:
-    """rho-AB DEIS: the noise as a polynomial in ln(sigma), integrated over sigma with a fine Simpson rule."""
+def adams_bashforth_on_noise(x: Tensor, sigmas: list[float], order: int, variable: Callable[[float], float]) -> Tensor:
+    """DEIS: the noise as a polynomial in a variable, integrated over sigma with a fine Simpson rule."""
     past: list[tuple[float, Tensor]] = []
     for start, end in pairwise(sigmas):
         past = [(start, (x - denoise(x, start)) / start), *past][:order]
         grid = torch.linspace(start, end, 20001, dtype=torch.float64)
+        where = torch.tensor([variable(sigma) for sigma in grid.tolist()], dtype=torch.float64)
         rule = torch.full_like(grid, 2.0)
         rule[1::2], rule[0], rule[-1] = 4.0, 1.0, 1.0
         for j, (node, noise) in enumerate(past):
             basis = torch.ones_like(grid)
             for i, (other, _) in enumerate(past):
                 if i != j:
-                    basis = basis * (grid / other).log() / math.log(node / other)
+                    basis = basis * (where - variable(other)) / (variable(node) - variable(other))
             x = x + (rule * basis).sum() * (end - start) / 60000 * noise
+    return x
+
+
+def dpm_solver_2(x: Tensor, sigmas: list[float]) -> Tensor:
+    """DPM-Solver-2, Algorithm 1 of arXiv 2206.00927 with alpha = 1."""
+    for start, end in pairwise(sigmas):
+        h = math.log(start / end)
+        middle = math.exp((math.log(start) + math.log(end)) / 2)
+        u = x - middle * math.expm1(h / 2) * noise(x, start)
+        x = x - end * math.expm1(h) * noise(u, middle)
+    return x
+
+
+def dpm_solver_3(x: Tensor, sigmas: list[float]) -> Tensor:
+    """DPM-Solver-3, Algorithm 2 of arXiv 2206.00927 with alpha = 1, r1 = 1/3 and r2 = 2/3."""
+    r1, r2 = 1 / 3, 2 / 3
+    for start, end in pairwise(sigmas):
+        h = math.log(start / end)
+        one, two = start * math.exp(-r1 * h), start * math.exp(-r2 * h)
+        first = noise(x, start)
+        u = x - one * math.expm1(r1 * h) * first
+        difference = noise(u, one) - first
+        u = x - two * math.expm1(r2 * h) * first - two * r2 / r1 * (math.expm1(r2 * h) / (r2 * h) - 1) * difference
+        difference = noise(u, two) - first
+        x = x - end * math.expm1(h) * first - end / r2 * (math.expm1(h) / h - 1) * difference
+    return x
+
+
+def dpm_solver_multistep(x: Tensor, sigmas: list[float], order: int) -> Tensor:
+    """The authors' multistep formulas on noise prediction, by divided differences, the second one taken once."""
+    lam = [-math.log(sigma) for sigma in sigmas]
+    past: list[Tensor] = []
+    for i in range(len(sigmas) - 1):
+        h = lam[i + 1] - lam[i]
+        now = noise(x, sigmas[i])
+        phi_1 = math.expm1(h)
+        phi_2 = phi_1 / h - 1
+        phi_3 = phi_2 / h - 0.5
+        change = phi_1 * now
+        if past and (order == 2 or len(past) == 1):
+            change = change + 0.5 * phi_1 * (now - past[0]) * h / (lam[i] - lam[i - 1])
+        elif len(past) == 2:
+            r0, r1 = (lam[i] - lam[i - 1]) / h, (lam[i - 1] - lam[i - 2]) / h
+            first, before = (now - past[0]) / r0, (past[0] - past[1]) / r1
+            slope = first + r0 / (r0 + r1) * (first - before)
+            change = change + phi_2 * slope + phi_3 * (first - before) / (r0 + r1)
+        x, past = x - sigmas[i + 1] * change, [now, *past][:2]
+    return x
+
+
+def noise(x: Tensor, sigma: float) -> Tensor:
+    return (x - denoise(x, sigma)) / sigma
+
+
+def adams_bashforth(x: Tensor, sigmas: list[float], order: int) -> Tensor:
+    """The polynomial in sigma that numpy fits through the last slopes, and its antiderivative."""
+    past: list[tuple[float, Tensor]] = []
+    for start, end in pairwise(sigmas):
+        past = [(start, noise(x, start)), *past][:order]
+        # Near `start` and in steps as units: conditioned well enough for a fit through all points.
+        nodes = [(node - start) / (end - start) for node, _ in past]
+        weights = []
+        for j in range(len(past)):
+            values = [float(i == j) for i in range(len(past))]
+            fit = np.polynomial.Polynomial(np.linalg.solve(np.vander(nodes, increasing=True), values))
+            weights.append(fit.integ()(1.0) * (end - start))
+        x = x + sum(weight * slope for weight, (_, slope) in zip(weights, past, strict=True))
+    return x
+
+
+def textbook_runge_kutta(x: Tensor, sigmas: list[float], order: int, variable: str, data: float) -> Tensor:
+    """y' = f(u, y), with u and y as `variable` says."""
+
+    def to_time(sigma: float) -> float:
+        return {"sigma": sigma, "log_sigma": math.log(sigma), "angle": math.atan(sigma / data)}[variable]
+
+    def to_sigma(u: float) -> float:
+        return {"sigma": lambda: u, "log_sigma": lambda: math.exp(u), "angle": lambda: data * math.tan(u)}[variable]()
+
+    def scale(u: float) -> float:
+        return math.hypot(to_sigma(u), data) if variable == "angle" else 1.0
+
+    def f(u: float, y: Tensor) -> Tensor:
+        sigma = to_sigma(u)
+        slope = noise(scale(u) * y, sigma)  # dx / dsigma
+        if variable == "sigma":
+            return slope
+        if variable == "log_sigma":
+            return sigma * slope
+        rho = math.hypot(sigma, data)
+        return (slope / rho - y * sigma / rho**2) * rho**2 / data  # d(x / rho) / dsigma, then dsigma / du
+
+    for start, end in pairwise(sigmas):
+        u, h = to_time(start), to_time(end) - to_time(start)
+        y = x / scale(u)
+        k1 = f(u, y)
+        k2 = f(u + h / 2, y + h / 2 * k1)
+        if order == 3:
+            k3 = f(u + h, y - h * k1 + 2 * h * k2)
+            y = y + h / 6 * (k1 + 4 * k2 + k3)
+        else:
+            k3 = f(u + h / 2, y + h / 2 * k2)
+            k4 = f(u + h, y + h * k3)
+            y = y + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        x = y * scale(u + h)
+    return x
+
+
+def unipc(x: Tensor, sigmas: list[float], order: int, *, bh: int, data: bool, corrector: bool = True) -> Tensor:
+    """UniP-p and UniC-p by their linear systems (arXiv 2302.04867, Algorithms 5 to 8), with alpha = 1."""
+
+    def step(x: Tensor, start: float, end: float, past: list[tuple[float, Tensor]], new: Tensor | None) -> Tensor:
+        lam_s, lam_t = -math.log(start), -math.log(end)
+        h = lam_t - lam_s
+        hh = -h if data else h
+        phi = math.expm1(hh) / hh - 1
+        scale = hh if bh == 1 else math.expm1(hh)
+        newest = past[0][1]
+        rs = [(-math.log(level) - lam_s) / h for level, _ in past[1:]] + [1.0] * (new is not None)
+        differences = [(value - newest) / r for (_, value), r in zip(past[1:], rs, strict=False)]
+        differences += [] if new is None else [new - newest]
+        rows, right, factorial = [], [], 1.0
+        for k in range(1, len(rs) + 1):
+            rows.append([r ** (k - 1) for r in rs])
+            right.append(phi * factorial / scale)
+            factorial *= k + 1
+            phi = phi / hh - 1 / factorial
+        if len(rs) == 1:
+            shares = [0.5]
+        else:
+            shares = (
+                []
+                if not rs
+                else torch.linalg.solve(
+                    torch.tensor(rows, dtype=torch.float64), torch.tensor(right, dtype=torch.float64)
+                )
+            )
+        total = sum((share * d for share, d in zip(shares, differences, strict=True)), torch.zeros_like(x))
+        if data:
+            return end / start * x - math.expm1(hh) * newest - scale * total
+        return x - end * (math.expm1(hh) * newest + scale * total)
+
+    past: list[tuple[float, Tensor]] = []
+    base, before, previous = x, None, 0.0
+    for start, end in pairwise(sigmas):
+        clean = denoise(x, start)
+        new = clean if data else (x - clean) / start
+        if corrector and before is not None:
+            x = step(base, previous, start, before, new)
+        past = [(start, new), *past][:order]
+        base, before, previous = x, past, start
+        x = step(x, start, end, past, None)
     return x
 
 
@@ -150,7 +312,28 @@ CASES: dict[str, tuple[Solver, Callable[[Tensor, list[float]], Tensor]]] = {
     "dpm 2M": (DPM(order=2), dpm_2m),
     "dpm 2S": (DPM(order=2, variant="singlestep"), dpm_2s),
     "dpm 3S": (DPM(order=3, variant="singlestep"), dpm_3s),
+    "dpm noise 2S": (DPM(order=2, variant="singlestep", prediction="noise"), dpm_solver_2),
+    "dpm noise 3S": (DPM(order=3, variant="singlestep", prediction="noise"), dpm_solver_3),
+    "dpm noise 2M": (DPM(order=2, prediction="noise"), lambda x, sigmas: dpm_solver_multistep(x, sigmas, 2)),
+    "dpm noise 3M published": (
+        DPM(order=3, prediction="noise", published=True),
+        lambda x, sigmas: dpm_solver_multistep(x, sigmas, 3),
+    ),
+    "dpm_sde eta 0": (DPMSDE(eta=0.0), dpm_2m),
+    "dpm_sde eta 0, published": (DPMSDE(eta=0.0, order=3, published=True), lambda x, sigmas: dpm_3m(x, sigmas, 1.0)),
+    "euler_ancestral eta 0": (EulerAncestral(eta=0.0), ddim),
     "dpm 3M published": (DPM(order=3, published=True), lambda x, sigmas: dpm_3m(x, sigmas, 1.0)),
+    "ddim": (DDIM(), ddim),
+}
+CASES |= {
+    f"unipc {order} bh{bh} {prediction}{'' if corrector else ' predictor only'}": (
+        UniPC(predictor_order=order, variant=f"bh{bh}", prediction=prediction, corrector=corrector, warmup="ramp"),
+        partial(unipc, order=order, bh=bh, data=prediction == "data", corrector=corrector),
+    )
+    for order in (1, 2, 3)
+    for bh in (1, 2)
+    for prediction in ("data", "noise")
+    for corrector in (True, False)
 }
 
 
@@ -158,6 +341,10 @@ CASES: dict[str, tuple[Solver, Callable[[Tensor, list[float]], Tensor]]] = {
 def test_a_preset_is_its_published_formula(name: str, x: Tensor, sigmas: Tensor) -> None:
     solver, formula = CASES[name]
     torch.testing.assert_close(solver.solve(denoise, x, sigmas), formula(x, sigmas.tolist()), **EXACT)
+
+
+def test_ancestral_steps_without_noise_are_eulers(x: Tensor, sigmas: Tensor) -> None:
+    assert torch.equal(EulerAncestral(eta=0.0).solve(denoise, x, sigmas), Euler().solve(denoise, x, sigmas))
 
 
 def test_the_last_step_to_zero_of_euler_and_heun(x: Tensor, sigmas: Tensor) -> None:
@@ -174,7 +361,7 @@ def test_the_true_third_order_multistep_is_the_integrator_on_data(x: Tensor, sig
 
 def test_the_true_third_order_formula_takes_the_second_difference_twice() -> None:
     """One step with two predictions of the past, by divided differences."""
-    from genaudio.samplers.exponential import update
+    from genaudio.samplers.exponential import Family
 
     sigmas = [5.0, 2.0, 1.1, 0.4]
     lam = [-math.log(sigma) for sigma in sigmas]
@@ -188,16 +375,76 @@ def test_the_true_third_order_formula_takes_the_second_difference_twice() -> Non
         slope = first + r0 / (r0 + r1) * (first - second)
         return -math.expm1(-h) * newest + phi_2 * slope - 2 * phi_3 * (first - second) / (r0 + r1)
 
-    decay, weights = update("data", sigmas[2], sigmas[3], [sigmas[2], sigmas[1], sigmas[0]], 1.0)
+    decay, weights = Family("data").update(sigmas[2], sigmas[3], [sigmas[2], sigmas[1], sigmas[0]])
     assert decay == pytest.approx(sigmas[3] / sigmas[2])
     units = [by_differences(1, 0, 0), by_differences(0, 1, 0), by_differences(0, 0, 1)]
     assert weights == pytest.approx(units, rel=1e-12)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
-def test_noise_prediction_is_rho_ab_deis(order: int, x: Tensor, sigmas: Tensor) -> None:
-    ours = ExponentialIntegrator(order=order, prediction="noise", warmup="ramp").solve(denoise, x, sigmas)
-    torch.testing.assert_close(ours, adams_bashforth_on_noise(x, sigmas.tolist(), order), rtol=1e-8, atol=1e-8)
+def test_linear_multistep_is_adams_bashforth(order: int, x: Tensor, sigmas: Tensor) -> None:
+    ours = LMS(order=order, warmup="ramp").solve(denoise, x, sigmas)
+    torch.testing.assert_close(ours, adams_bashforth(x, sigmas.tolist(), order), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("order", [3, 4])
+@pytest.mark.parametrize("variable", ["angle", "sigma", "log_sigma"])
+def test_runge_kutta_is_the_textbooks(order: int, variable: str, x: Tensor, sigmas: Tensor) -> None:
+    ours = RungeKutta(order=order, variable=variable, sigma_data=0.7).solve(denoise, x, sigmas)
+    torch.testing.assert_close(ours, textbook_runge_kutta(x, sigmas.tolist(), order, variable, 0.7), **EXACT)
+
+
+def test_the_angle_is_exact_for_gaussian_data_of_deviation_sigma_data() -> None:
+    x = torch.tensor([50.0, -3.0], dtype=torch.float64)
+    solver = RungeKutta(sigma_data=0.6)
+    result = solver.solve(lambda y, sigma: y * 0.36 / (0.36 + sigma**2), x, torch.tensor([80.0, 0.01]))
+    torch.testing.assert_close(result, x * math.hypot(0.6, 0.01) / math.hypot(0.6, 80), rtol=1e-6, atol=0)
+
+
+def test_runge_kutta_takes_the_datas_deviation_unless_it_is_set() -> None:
+    assert RungeKutta().fitted(0.3, 20).sigma_data == 0.3
+    assert RungeKutta(sigma_data=0.6).fitted(0.3, 20).sigma_data == 0.6
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_dpm_sde_without_noise_is_dpm(order: int, x: Tensor, sigmas: Tensor) -> None:
+    to_zero = torch.cat([sigmas, sigmas.new_zeros(1)])
+    for warmup in ("auto", "ramp", "singlestep"):
+        ours = DPMSDE(eta=0.0, order=order, warmup=warmup).solve(denoise, x, to_zero)
+        assert torch.equal(ours, DPM(order=order, warmup=warmup).solve(denoise, x, to_zero))
+
+
+def vp_time(sigma: float) -> float:
+    """t of exp(beta_d t^2 / 2 + beta_min t) - 1 = sigma^2 (EDM, Table 1)."""
+    return (math.sqrt(0.1**2 + 2 * 19.9 * math.log(1 + sigma**2)) - 0.1) / 19.9
+
+
+@pytest.mark.parametrize(
+    ("variant", "variable"), [("t_ab", vp_time), ("rho_ab", lambda sigma: sigma), ("log_rho_ab", math.log)]
+)
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_deis_is_adams_bashforth_on_the_noise(
+    order: int, variant: str, variable: Callable[[float], float], x: Tensor, sigmas: Tensor
+) -> None:
+    ours = DEIS(order=order, variant=variant, warmup="ramp").solve(denoise, x, sigmas)
+    expected = adams_bashforth_on_noise(x, sigmas.tolist(), order, variable)
+    torch.testing.assert_close(ours, expected, rtol=1e-8, atol=1e-8)
+
+
+def test_deis_in_rho_is_the_linear_multistep_method(x: Tensor, sigmas: Tensor) -> None:
+    for order in (1, 2, 3, 4):
+        ours = DEIS(order=order, variant="rho_ab").solve(denoise, x, sigmas)
+        assert torch.equal(ours, LMS(order=order).solve(denoise, x, sigmas))
+
+
+def test_the_exact_corrector_is_unipc_from_three_predictions_on(x: Tensor) -> None:
+    """They differ where two predictions are all there is: in the predictor's second step, by h^3."""
+    gaps = []
+    for ratio in (1.2, 1.1):
+        sigmas = torch.tensor([ratio**3, ratio**2, ratio, 1.0], dtype=torch.float64)
+        exact = ExponentialIntegrator(order=4, prediction="data", corrector=True, warmup="ramp")
+        gaps.append((exact.solve(denoise, x, sigmas) - UniPC(warmup="ramp").solve(denoise, x, sigmas)).abs().max())
+    assert math.log(gaps[0] / gaps[1]) / math.log(math.log(1.2) / math.log(1.1)) == pytest.approx(3, abs=0.4)
 
 
 def test_second_order_on_data_and_2m_agree_within_their_order(x: Tensor) -> None:

@@ -9,12 +9,20 @@ import torch
 from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
+from genaudio.samplers.auto import Auto
 from genaudio.samplers.base import Solver, StepSolver
+from genaudio.samplers.ddim import DDIM
+from genaudio.samplers.deis import DEIS
 from genaudio.samplers.dpm import DPM
+from genaudio.samplers.dpm_sde import DPMSDE
 from genaudio.samplers.euler import Euler
+from genaudio.samplers.euler_ancestral import EulerAncestral
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
 from genaudio.samplers.heun import Heun
+from genaudio.samplers.lms import LMS
+from genaudio.samplers.runge_kutta import RungeKutta
 from genaudio.samplers.schedules.karras import Karras
+from genaudio.samplers.unipc import UniPC
 
 SOLVERS: list[Solver] = [
     Euler(),
@@ -22,12 +30,34 @@ SOLVERS: list[Solver] = [
     *(DPM(order=order, variant=variant) for order in (1, 2, 3) for variant in ("multistep", "singlestep")),
     DPM(order=3, published=True),
     *(
+        DPM(order=order, variant=variant, prediction="noise")
+        for order in (2, 3)
+        for variant in ("multistep", "singlestep")
+    ),
+    *(DPMSDE(eta=0.0, order=order) for order in (1, 2, 3)),
+    EulerAncestral(eta=0.0),
+    *(LMS(order=order, warmup=warmup) for order in (1, 2, 3, 4) for warmup in ("ramp", "singlestep")),
+    *(RungeKutta(order=order, variable=variable) for order in (3, 4) for variable in ("angle", "sigma", "log_sigma")),
+    *(
         ExponentialIntegrator(order=order, prediction=prediction, warmup=warmup)
         for order in (1, 2, 3, 4)
         for prediction in ("data", "noise", "velocity")
         for warmup in ("ramp", "singlestep")
     ),
     ExponentialIntegrator(finish="euler"),
+    *(
+        ExponentialIntegrator(order=order, prediction=prediction, warmup=warmup, corrector=True)
+        for order in (2, 3, 4, 5)
+        for prediction in ("data", "noise", "velocity")
+        for warmup in ("ramp", "singlestep")
+    ),
+    *(ExponentialIntegrator(order=3, basis=basis, corrector=True) for basis in ("sigma", "rho", "angle", "vp")),
+    ExponentialIntegrator(order=4, lower_last=True),
+    DDIM(),
+    *(DEIS(variant=variant) for variant in ("t_ab", "rho_ab", "log_rho_ab")),
+    *(UniPC(predictor_order=order, variant=variant) for order in (1, 2, 3) for variant in ("bh1", "bh2")),
+    UniPC(predictor_order=3, prediction="noise", corrector=False),
+    Auto(),
 ]
 
 
@@ -106,6 +136,10 @@ def test_dtype_and_finiteness_from_1_step_to_50(solver: Solver, dtype: torch.dty
         Heun(),
         DPM(order=3),
         DPM(order=3, variant="singlestep"),
+        DPM(order=3, variant="singlestep", prediction="noise"),
+        DPMSDE(eta=0.0, order=3),
+        LMS(order=4),
+        *(RungeKutta(order=4, variable=variable) for variable in ("angle", "sigma", "log_sigma")),
         *(ExponentialIntegrator(order=4, prediction=prediction) for prediction in ("data", "noise", "velocity")),
     ],
     ids=label,
@@ -118,14 +152,33 @@ def test_two_thousand_steps_add_no_rounding_of_note(solver: Solver, dtype: torch
     torch.testing.assert_close(result.double(), x.double() / math.hypot(1, 80), rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize("solver", [solver for solver in SOLVERS if solver.order > 1], ids=label)
+def test_in_float32_the_error_falls_to_a_floor_of_rounding(solver: Solver) -> None:
+    """Down to some 1e-6, which a thousand roundings of values near 1 leave: no coefficient loses digits."""
+    x = start(64, dtype=torch.float32) / 10
+    exact = x.double() * math.hypot(1, 0.05) / math.hypot(1, 8)
+    errors = []
+    for steps in (10, 100, 1000):
+        sigmas = Karras().sigmas(steps + 1, 0.05, 8.0)[:-1]
+        result = solver.solve(lambda y, sigma: y / (1 + sigma**2), x, sigmas)
+        errors.append((result.double() - exact).square().mean().sqrt().item())
+    assert errors[1] < max(errors[0] / 3, 4e-6)
+    assert errors[2] < (4e-6 if solver.order > 2 else max(errors[1] / 40, 4e-6))
+
+
 @every_solver
 def test_a_schedule_may_end_anywhere_and_have_any_dtype_or_shape_of_x(solver: Solver) -> None:
     for sigmas in (torch.tensor([80.0, 0.5]), torch.tensor([5, 3, 1, 0]), torch.logspace(1, -3, 6).bfloat16()):
         assert solver.solve(denoise, start(2), sigmas).isfinite().all()
 
 
-# Velocity is exact for Gaussian data of deviation sigma_data instead, which test_formulas.py holds.
-POINTS = [solver for solver in SOLVERS if getattr(solver, "prediction", None) != "velocity"]
+# Velocity is exact for Gaussian data of deviation sigma_data instead, as is the angle (test_formulas.py); and by
+# ln(sigma) the line is an exponential, which a Runge-Kutta method only approximates.
+POINTS = [
+    solver
+    for solver in SOLVERS
+    if getattr(solver, "prediction", None) != "velocity" and getattr(solver, "variable", "sigma") == "sigma"
+]
 
 
 @pytest.mark.parametrize("solver", POINTS, ids=label)
@@ -147,6 +200,22 @@ def test_nothing_is_drawn(solver: Solver) -> None:
     solver.solve(denoise, start(2), Karras().sigmas(5, 0.002, 80.0), generator=generator)
     assert torch.equal(torch.get_rng_state(), states[0])
     assert torch.equal(generator.get_state(), states[1])
+
+
+@every_solver
+def test_forward_and_back_again_is_the_identity(solver: Solver) -> None:
+    """To the noise that a clip comes from, and back: off by the method's error alone."""
+    x = start(6) / 100
+    sigmas = torch.logspace(1, -1, 161, dtype=torch.float64)
+
+    def smooth(y: Tensor, sigma: float) -> Tensor:
+        return torch.tanh(y / math.sqrt(1 + sigma**2)) / math.sqrt(1 + sigma**2)
+
+    noise = solver.solve(smooth, x, sigmas.flip(0))
+    assert (noise - x).abs().max() > 3  # it does go somewhere
+    back = solver.solve(smooth, noise, sigmas)
+    order = 2 if getattr(solver, "warmup", None) == "ramp" else solver.order  # the start's order, if that is less
+    assert (back - x).abs().max() < {1: 0.1, 2: 3e-3, 3: 3e-4, 4: 3e-5}[min(order, solver.order)]
 
 
 @every_solver

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from genaudio.core.errors import RunError
-from genaudio.training.checkpoint import newest_checkpoint, restore, save_checkpoint
+from genaudio.training.checkpoint import checkpoint_at, load_average, newest_checkpoint, restore, save_checkpoint
 
 
 def trained(steps: int = 3, width: int = 4) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -88,3 +88,26 @@ def test_the_manifest_holds_a_hash_of_every_file(tmp_path):
     folder = tmp_path / "step-00000001"
     manifest = json.loads((folder / "manifest.json").read_text())
     assert set(manifest["sha256"]) == {p.name for p in folder.glob("*.safetensors")}
+
+
+def test_a_checkpoint_is_found_by_its_step(tmp_path):
+    models = {step: save(tmp_path, step)[0] for step in (2, 3)}
+    fresh, _ = trained(0)
+    load_average(checkpoint_at(tmp_path, 2), fresh)
+    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), models[2].parameters(), strict=True))
+    with pytest.raises(
+        RunError, match=r"no checkpoint of step 4\n\s+expected  one of 2, 3\n\s+mend .*keep_checkpoints"
+    ):
+        checkpoint_at(tmp_path, 4)
+    with pytest.raises(RunError, match="a run that has saved checkpoints"):
+        checkpoint_at(tmp_path / "nothing", 4)
+    (tmp_path / "step-00000003/ema.safetensors").write_bytes(b"x")
+    with pytest.raises(RunError, match=r"step-00000003 is damaged \(ema\.safetensors differ"):
+        checkpoint_at(tmp_path, 3)
+
+
+def test_averaged_weights_of_another_network_are_refused(tmp_path):
+    save(tmp_path, 1)
+    other, _ = trained(0, width=5)
+    with pytest.raises(RunError, match="does not fit the model of this run"):
+        load_average(checkpoint_at(tmp_path, 1), other)

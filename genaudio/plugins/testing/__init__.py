@@ -11,7 +11,8 @@ Each check raises `ConformanceError`, an `AssertionError` that lists everything 
 
 from genaudio.plugins.testing.component import check_component
 from genaudio.plugins.testing.findings import ConformanceError
+from genaudio.plugins.testing.guidance import check_guidance
 from genaudio.plugins.testing.schedule import check_schedule
 from genaudio.plugins.testing.solver import check_solver
 
-__all__ = ["ConformanceError", "check_component", "check_schedule", "check_solver"]
+__all__ = ["ConformanceError", "check_component", "check_guidance", "check_schedule", "check_solver"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -10,14 +11,21 @@ from genaudio.plugins.testing.findings import Findings
 from genaudio.samplers.schedules.base import Schedule
 
 SIGMA_RANGES = ((0.002, 80.0), (1e-4, 3.0), (0.5, 0.6))
+STEPS = (1, 2, 3, 18, 256, 2000)
+SIGMA_DATA = 0.5  # for a schedule that leaves it open
 
 
-def check_schedule(schedule: Schedule) -> None:
-    """Check a schedule: its length, float64 on the CPU, descending from sigma_max to sigma_min and then to 0."""
+def check_schedule(schedule: Schedule, ranges: Sequence[tuple[float, float]] = SIGMA_RANGES) -> None:
+    """Check a schedule: its length, float64 on the CPU, descending from sigma_max to sigma_min and then to 0.
+
+    `ranges` are the pairs (sigma_min, sigma_max) that it is asked for; one that is made for certain levels needs its
+    own. One that is made for a number of steps is asked for that number alone.
+    """
     findings = Findings(f"schedule {type(schedule).__name__}")
-    for sigma_min, sigma_max in SIGMA_RANGES:
-        for num_steps in (1, 2, 3, 18, 256):
-            sigmas = schedule.sigmas(num_steps, sigma_min, sigma_max)
+    made_for = schedule.steps
+    for sigma_min, sigma_max in ranges:
+        for num_steps in STEPS if made_for is None else (made_for,):
+            sigmas = schedule.fitted(SIGMA_DATA, num_steps).sigmas(num_steps, sigma_min, sigma_max)
             case = f"sigmas({num_steps}, {sigma_min}, {sigma_max})"
             findings.expect(sigmas.shape == (num_steps + 1,), f"{case} has the shape {tuple(sigmas.shape)}")
             findings.expect(sigmas.dtype == torch.float64, f"{case} is {sigmas.dtype}, not float64")

@@ -1,1 +1,1 @@
-"""Guidance: steers a denoiser towards its condition."""
+"""Guidance: steers the estimates that a solver follows."""

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Any, ClassVar
+
 from torch import Tensor
 
 from genaudio.core.component import parameter
-from genaudio.core.errors import GenaudioError
-from genaudio.samplers.base import Denoiser
-from genaudio.samplers.guidance.base import ConditionalDenoiser, Guidance
+from genaudio.samplers.guidance.base import Estimate, Estimates, Guidance
+from genaudio.samplers.guidance.extrapolation import extrapolated, needs_of
 
 
 class CFG(Guidance):
     """D = D(null) + scale (D(condition) - D(null)), both from one evaluation of a doubled batch.
 
-    The scale counts from the unconditional model: 0 ignores the condition, 1 is the plain conditional model (either
-    evaluates only what it needs), above 1 strengthens the condition. Papers that write `w` for the extra strength mean
-    `scale = 1 + w` (Eq. 6 of the source).
+    The scale counts from the unconditional model: 0 ignores the condition (and what is listed before), 1 is the plain
+    conditional model (either evaluates only what it needs), above 1 strengthens the condition. Papers that write `w`
+    for the extra strength mean `scale = 1 + w` (Eq. 6 of the source). After other guidance it adds its difference,
+    (scale - 1) (D(condition) - D(null)), to what that arrived at.
     """
+
+    uses: ClassVar[frozenset[Estimate]] = frozenset({"null"})
 
     scale: float = parameter(1.0, ge=0, description="Strength of the condition; 1: plain, 0: none")
 
-    def wrap(self, denoiser: ConditionalDenoiser, condition: Tensor, null: Tensor) -> Denoiser:
-        """The guided D(x, sigma)."""
-        if condition.shape != null.shape:
-            raise GenaudioError(
-                f"condition is {tuple(condition.shape)} and null is {tuple(null.shape)}",
-                expected="one condition and one null condition for each item",
-            )
-        if self.scale in (0, 1):
-            only = condition if self.scale == 1 else null
-            return lambda x, sigma: denoiser(x, sigma, only)
-        both = torch.cat([condition, null])
+    def needs(self, sigma: float) -> frozenset[Estimate]:
+        """Both estimates; of scale 0 the null alone, of scale 1 nothing."""
+        return needs_of(self.scale, "null")
 
-        def guided(x: Tensor, sigma: float) -> Tensor:
-            if len(x) != len(condition):
-                raise GenaudioError(
-                    f"{len(condition)} conditions for a batch of {len(x)}", expected="one condition for each item"
-                )
-            conditional, unconditional = denoiser(torch.cat([x, x]), sigma, both).chunk(2)
-            return torch.lerp(unconditional, conditional, self.scale)
-
-        return guided
+    def guide(self, guided: Tensor, estimates: Estimates, sigma: float, state: Any) -> tuple[Tensor, Any]:
+        """Away from the null estimate."""
+        if self.scale == 0:
+            return estimates["null"], state
+        return extrapolated(guided, estimates["conditional"], estimates["null"], self.scale), state

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
-from genaudio.core.errors import GenaudioError
 from genaudio.samplers.schedules.karras import Karras
 
 
@@ -31,23 +28,3 @@ def test_equation_5_of_edm() -> None:
 def test_a_large_rho_tends_to_levels_uniform_in_log_sigma() -> None:
     sigmas = Karras(rho=1e5).sigmas(4, 0.01, 10.0)
     assert sigmas[:-1].log10().tolist() == pytest.approx([1, 0, -1, -2], abs=1e-3)
-
-
-def test_a_single_step_starts_at_the_top() -> None:
-    assert Karras().sigmas(1, 0.002, 80.0).tolist() == [80.0, 0.0]
-
-
-@pytest.mark.parametrize(
-    ("num_steps", "low", "high", "text"),
-    [
-        (0, 0.1, 1.0, r"(?s)num_steps is 0.*at least 1"),
-        (5, 1.0, 1.0, r"(?s)sigma_min is 1 and sigma_max is 1.*0 < sigma_min < sigma_max"),
-        (5, 80.0, 0.002, r"sigma_min is 80 and sigma_max is 0.002"),
-        (5, 0.0, 1.0, r"sigma_min is 0"),
-        (5, math.nan, 1.0, r"sigma_min is nan"),
-        (1, 0.1, math.inf, r"sigma_max is inf"),
-    ],
-)
-def test_errors(num_steps: int, low: float, high: float, text: str) -> None:
-    with pytest.raises(GenaudioError, match=text):
-        Karras().sigmas(num_steps, low, high)

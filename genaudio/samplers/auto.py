@@ -1,0 +1,60 @@
+"""The solver that measured best for the budget at hand."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from genaudio.core.component import parameter
+from genaudio.samplers.base import Callback, Denoiser, Generators, Solver, checked_levels
+from genaudio.samplers.defaults import band
+from genaudio.samplers.exponential_integrator import ExponentialIntegrator
+from genaudio.samplers.sigma_data import SigmaData, number
+
+_FINE = 128  # steps from which on the start keeps the order; below, its evaluations are worth more as steps
+
+
+class Auto(Solver):
+    """An exponential integrator on velocity prediction, its order and corrector chosen by the number of evaluations.
+
+    The choice (`genaudio/samplers/defaults.py`) is from docs/solver-laboratory.md and goes with `schedule: auto`. A
+    manifest names what was chosen. With guidance that is strong and steps that are few, a lower order is safer:
+    `solver: {type: exponential_integrator, prediction: velocity, order: 2}`.
+    """
+
+    sigma_data: SigmaData = parameter("auto", description="Standard deviation of the data; auto: the model's")
+
+    @property
+    def order(self) -> int:
+        """5, from 128 steps on; below, what the budget makes worth while."""
+        return 5
+
+    def evaluations(self, num_steps: int) -> int:
+        """One a step, from 128 steps on 6 more."""
+        return self._chosen(num_steps).evaluations(num_steps)
+
+    def fitted(self, sigma_data: float, nfe: int) -> ExponentialIntegrator:
+        """The solver for a budget of `nfe` evaluations."""
+        return self._chosen(nfe).fitted(sigma_data, nfe)
+
+    def solve(
+        self,
+        denoiser: Denoiser,
+        x: Tensor,
+        sigmas: Tensor,
+        *,
+        generator: Generators | None = None,
+        callback: Callback | None = None,
+    ) -> Tensor:
+        """The end of the trajectory, by the solver for as many evaluations as there are steps."""
+        chosen = self._chosen(len(checked_levels(sigmas)) - 1).fitted(number(self.sigma_data), 0)
+        return chosen.solve(denoiser, x, sigmas, generator=generator, callback=callback)
+
+    def _chosen(self, nfe: int) -> ExponentialIntegrator:
+        chosen = band(nfe)
+        return ExponentialIntegrator(
+            order=chosen.order,
+            prediction="velocity",
+            corrector=chosen.corrector,
+            sigma_data=self.sigma_data,
+            warmup="singlestep" if nfe >= _FINE else "ramp",
+        )
