@@ -40,6 +40,21 @@ TUNED_BUDGETS = (5, 8, 10, 15, 20)
 Grid = Callable[[int, str], list[float]]  # (steps, ending)
 
 
+_MORE: dict[str, tuple[str, dict[str, Any]]] = {
+    "unipc data": ("unipc", {"predictor_order": 3, "prediction": "data"}),
+    "unipc noise": ("unipc", {"predictor_order": 3, "prediction": "noise"}),
+    "deis t_ab 3": ("deis", {"order": 3, "variant": "t_ab"}),
+    "deis rho_ab 3": ("deis", {"order": 3, "variant": "rho_ab"}),
+    "lms 4": ("lms", {"order": 4}),
+}
+for _order in (3, 4, 5):
+    for _prediction in ("data", "noise", "velocity"):
+        _MORE[f"exponential_integrator {_prediction} {_order} corrected"] = (
+            "exponential_integrator",
+            {"order": _order, "prediction": _prediction, "corrector": True},
+        )
+
+
 def solvers() -> dict[str, Solver]:
     """What is run on each of the peers' grids."""
     found: dict[str, Solver] = {
@@ -56,6 +71,11 @@ def solvers() -> dict[str, Solver]:
             found[f"exponential_integrator {prediction} {order}"] = ExponentialIntegrator(
                 order=order, prediction=prediction, sigma_data=SIGMA_DATA
             )
+    for label, (name, fields) in _MORE.items():
+        if name in registry().names("solver") and fields.keys() <= registry().load("solver", name).model_fields.keys():
+            solver = create("solver", name, **fields)
+            assert isinstance(solver, Solver)
+            found[label] = solver
     return found
 
 
@@ -112,7 +132,7 @@ def fixed_rows(name: str, exact: Ends, nfe: int, ending: str) -> dict[str, Row]:
     found = {}
     for (label, solver), at, stops in product(solvers().items(), GRIDS, (False, True)):
         if not stops or ending == "B":
-            cell = row(solver, partial(levels, at), nfe, ending, denoise, exact, stops)
+            cell = row(solver.fitted(SIGMA_DATA, nfe), partial(levels, at), nfe, ending, denoise, exact, stops)
             found[key(label + STOPS * stops, at, ending, nfe)] = cell
     return found
 

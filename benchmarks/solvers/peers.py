@@ -38,7 +38,6 @@ Row = dict[str, Any]
 
 STOPS = " (stops at sigma_min)"
 _TOLERANCES = (5e-2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
-_SAME_SOUND = 0.01  # two data points nearer than this count as one: the set has silent patches twice
 
 
 @dataclass(frozen=True)
@@ -139,8 +138,8 @@ def summary(result: Tensor, exact: Ends, ending: str, problem: Any) -> Row:
     errors = item_errors(result, exact.at[ending])
     row: Row = {"rms": float(errors.square().mean().sqrt()), "median": float(errors.median())}
     if isinstance(problem, Points):
-        here, there = (problem.points[problem.nearest(x)] for x in (result, exact.at[ending]))
-        row["wrong_share"] = float(((here - there).norm(dim=-1) > _SAME_SOUND).double().mean())
+        wrong = problem.nearest(result) != problem.nearest(exact.at[ending])
+        row["wrong_share"] = float(wrong.double().mean())
     return row
 
 

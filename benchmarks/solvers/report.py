@@ -24,6 +24,7 @@ _SIDES = {
     "fixed": "best of our solvers on the peers' grids",
 }
 MEASURES = ("rms", "median")
+_LEAST_SHOWN = 1e-6  # of `points` most items end exactly at their point
 
 
 def pick(records: Sequence[Row], **wanted: Any) -> Row | None:
@@ -173,6 +174,7 @@ def plot(records: Sequence[Row], path: Path) -> None:
         budgets = present(records, "nfe")
         axis.set_xticks(budgets, [str(nfe) for nfe in budgets])
         axis.minorticks_off()
+        axis.set_ylim(bottom=max(axis.get_ylim()[0], _LEAST_SHOWN))
         axis.set_title(name, fontsize=10)
         axis.grid(alpha=0.3, linewidth=0.4)
         axis.tick_params(labelsize=7)
