@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from genaudio.networks.base import Network
     from genaudio.networks.conditioners.base import Conditioner
     from genaudio.plugins.hookspecs import hookimpl
-    from genaudio.preconditioners.base import Preconditioner
+    from genaudio.preconditioners.base import Coefficients, Preconditioner
     from genaudio.representations.base import Representation
     from genaudio.runs.model import load
     from genaudio.runs.pipeline import run
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "Coefficients": "genaudio.preconditioners.base",
     "Component": "genaudio.core.component",
     "Conditioner": "genaudio.networks.conditioners.base",
     "Dataset": "genaudio.datasets.base",
@@ -55,6 +56,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Coefficients",
     "Component",
     "Conditioner",
     "Dataset",

@@ -21,7 +21,7 @@ class LMS(StagedSolver):
 
     From few evaluations it is the less accurate of the two: on the 1-D mixture of
     `benchmarks/solvers/gaussian_mixture.py`, order 3 with 10 / 20 / 50 evaluations leaves a root mean square error of
-    9.2e-2 / 2.2e-2 / 2.6e-3 where `exponential_integrator` leaves 1.6e-2 / 8.9e-3 / 9.8e-4.
+    8.2e-2 / 1.9e-2 / 2.3e-3 where `exponential_integrator` leaves 1.4e-2 / 8.0e-3 / 8.2e-4.
     """
 
     order: Literal[1, 2, 3, 4] = parameter(4, description="Slopes that a step uses, its order of convergence")

@@ -26,7 +26,7 @@ class RungeKutta(StagedSolver):
     atan(sigma / sigma_data), that of x / sqrt(sigma^2 + sigma_data^2), which has unit variance at every level and no
     slope at all for Gaussian data of deviation `sigma_data`. The angle measures best on mixtures of Gaussians
     (`benchmarks/solvers/gaussian_mixture.py`; root mean square error of order 4 on the 1-D one with 10 / 20 / 50
-    evaluations: angle 5.1e-2 / 1.1e-2 / 2.5e-3, sigma 2.4e-1 / 1.6e-1 / 3.9e-3, ln(sigma) 9.3 / 2.3e-1 / 5.2e-3). The
+    evaluations: angle 4.5e-2 / 9.0e-3 / 1.1e-3, sigma 2.2e-1 / 1.3e-1 / 2.2e-3, ln(sigma) 33 / 6.1e-1 / 4.6e-3). The
     plain equations are unstable in long steps at high levels. Source of the methods: Hairer, Nørsett and Wanner,
     Solving Ordinary Differential Equations I, Section II.1.
     """

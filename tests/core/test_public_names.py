@@ -17,6 +17,7 @@ from genaudio.plugins.testing import check_component
 
 def test_the_public_names_are_these() -> None:
     assert genaudio.__all__ == [
+        "Coefficients",
         "Component",
         "Conditioner",
         "Dataset",

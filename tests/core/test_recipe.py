@@ -16,9 +16,9 @@ from genaudio.core.recipe import (
     open_recipe,
     recipe_from_mapping,
 )
+from genaudio.samplers.auto import Auto
 from genaudio.samplers.base import Solver
 from genaudio.samplers.euler import Euler
-from genaudio.samplers.auto import Auto
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
 from genaudio.samplers.heun import Heun
 
