@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from genaudio.core.errors import GenaudioError
 from genaudio.samplers.auto import Auto
@@ -297,6 +298,59 @@ def test_other_mistakes_are_named() -> None:
         Euler().solve(lambda x, sigma: x[:, None], start(2), sigmas)
     with pytest.raises(GenaudioError, match=r"(?s)x is torch.int64 \(2,\).*float tensor"):
         Euler().solve(denoise, torch.tensor([1, 2]), sigmas)
+
+
+@every_solver
+def test_nothing_waits_for_the_device(solver: Solver) -> None:
+    """A tensor without data cannot be read: whoever did would stop here, as it would make a GPU's queue run dry."""
+    x = torch.empty(2, 3, device="meta")
+    result = solver.solve(lambda y, sigma: y * 0.5, x, Karras().sigmas(40, 0.002, 80.0))
+    assert (result.device.type, result.shape) == ("meta", (2, 3))
+
+
+class _Counting(TorchDispatchMode):
+    """Counts the operations that write a tensor of the shape of x."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape, self.count = shape, 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = function(*args, **(kwargs or {}))
+        views = ("aten.detach", "aten.alias", "aten.view")
+        if isinstance(result, Tensor) and tuple(result.shape) == self.shape and not str(function).startswith(views):
+            self.count += 1
+        return result
+
+
+# The least number of operations on whole tensors that a step of each formula takes: forming a prediction from x and D
+# is one (none for D itself), each weight one, and so is a decay of x that no interpolation absorbs.
+LEAST: dict[str, tuple[StepSolver, int]] = {
+    "euler": (Euler(), 1),
+    "heun": (Heun(), 3),
+    "dpm 2M": (DPM(), 2),
+    "dpm 3M": (DPM(order=3), 3),
+    "unipc 3": (UniPC(predictor_order=3), 4 + 3),
+    "lms 4": (LMS(order=4), 1 + 4),
+    "deis 3": (DEIS(order=3), 1 + 3),
+    "default 2": (ExponentialIntegrator(order=2, prediction="velocity"), 1 + 3),
+    "default 3 corrected": (ExponentialIntegrator(order=3, prediction="velocity", corrector=True), 1 + 3 + 4),
+    "default 5 corrected": (ExponentialIntegrator(order=5, prediction="velocity", corrector=True), 1 + 5 + 6),
+}
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_a_step_costs_at_most_one_operation_more_than_its_formula(name: str) -> None:
+    solver, least = LEAST[name]
+    x = start(4, 2, 8, 8)
+    clean = torch.zeros_like(x)
+    plan = solver.plan(Karras().sigmas(20, 0.002, 80.0)[:-1].tolist())
+    state = solver.init(x)
+    for index, coefficients in enumerate(plan):
+        with _Counting(tuple(x.shape)) as counting:
+            x, state = solver.step(lambda y, sigma: clean, x, state, coefficients)
+        if index == 12:  # well past the start
+            assert counting.count <= least + 1
 
 
 @pytest.mark.parametrize("device", ["cuda"])
