@@ -27,8 +27,8 @@ BANDS = (
     Band(8, 2, True, 1.35, 0.2, 1.3),
     Band(12, 3, True, 1.2, 0.35, 1.65),
     Band(17, 3, True, 1.4, 0.35, 1.9),
-    Band(25, 4, True, 1.35, 0.5, 2.2),
-    Band(float("inf"), 5, True, 1.2, 0.55, 2.0),
+    Band(28, 4, True, 1.35, 0.5, 2.2),
+    Band(float("inf"), 5, True, 0.85, 0.47, 2.0),
 )
 
 

@@ -113,3 +113,13 @@ def test_the_site_names_every_page_once() -> None:
     navigation = re.findall(r"([\w./-]+\.md)", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
     assert sorted(navigation) == sorted(pages)
+
+
+def test_the_bands_of_the_default_are_those_of_the_code() -> None:
+    from genaudio.samplers.defaults import BANDS
+
+    text = (ROOT / "docs" / "solvers.md").read_text(encoding="utf-8")
+    for band in BANDS:
+        corrector = "yes" if band.corrector else "no"
+        row = f"| {band.order} | {corrector} | {band.centre:g}, {band.width_above:g}, {band.width_below:g} |"
+        assert row in text

@@ -178,7 +178,9 @@ def test_a_schedule_may_end_anywhere_and_have_any_dtype_or_shape_of_x(solver: So
 POINTS = [
     solver
     for solver in SOLVERS
-    if getattr(solver, "prediction", None) != "velocity" and getattr(solver, "variable", "sigma") == "sigma"
+    if getattr(solver, "prediction", None) != "velocity"
+    and getattr(solver, "variable", "sigma") == "sigma"
+    and not isinstance(solver, Auto)
 ]
 
 
@@ -215,8 +217,10 @@ def test_forward_and_back_again_is_the_identity(solver: Solver) -> None:
     noise = solver.solve(smooth, x, sigmas.flip(0))
     assert (noise - x).abs().max() > 3  # it does go somewhere
     back = solver.solve(smooth, noise, sigmas)
-    order = 2 if getattr(solver, "warmup", None) == "ramp" else solver.order  # the start's order, if that is less
-    assert (back - x).abs().max() < {1: 0.1, 2: 3e-3, 3: 3e-4, 4: 3e-5}[min(order, solver.order)]
+    # The order of the start or of the end, if that is less: `Auto` of 160 steps keeps it.
+    lower = getattr(solver, "warmup", None) == "ramp" or getattr(solver, "lower_last", False)
+    order = min(2 if lower else 4, solver.order)
+    assert (back - x).abs().max() < {1: 0.1, 2: 3e-3, 3: 3e-4, 4: 3e-5}[order]
 
 
 @every_solver
@@ -235,7 +239,7 @@ def test_gradients_flow_through_a_trajectory(solver: Solver) -> None:
     assert torch.autograd.gradcheck(lambda y: solver.solve(denoise, y, sigmas), (x,), eps=1e-5, atol=1e-5)
 
 
-@every_solver
+@pytest.mark.parametrize("solver", [solver for solver in SOLVERS if isinstance(solver, StepSolver)], ids=label)
 def test_steps_are_pure(solver: StepSolver) -> None:
     """`init` and `step` by hand are `solve`, and an earlier state can be stepped again."""
     x = start(3)
