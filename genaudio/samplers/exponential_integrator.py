@@ -21,9 +21,10 @@ class ExponentialIntegrator(StagedSolver):
     twice, the second time with the prediction at its end, which the next step evaluates anyway: one order more for the
     same number of evaluations (as in UniPC, arXiv 2302.04867).
 
-    Known methods are members: order 1 on data or noise is DDIM and Euler's method; noise and log_sigma is rho-AB DEIS;
-    noise and sigma is Adams-Bashforth (LMS); noise and vp is t-AB DEIS (arXiv 2204.13902); data and log_sigma is the
-    multistep family of DPM-Solver++ (arXiv 2211.01095) with the true weights; with a corrector on either, UniPC.
+    Known methods are members: order 1 on data or noise is DDIM and Euler's method; noise and sigma is rho-AB DEIS and
+    Adams-Bashforth (LMS); noise and vp is t-AB DEIS (arXiv 2204.13902), noise and log_sigma what libraries call DEIS;
+    data and log_sigma is the multistep family of DPM-Solver++ (arXiv 2211.01095) with the true weights; with a
+    corrector on either, UniPC.
     """
 
     order: Literal[1, 2, 3, 4, 5] = parameter(
