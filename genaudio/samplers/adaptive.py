@@ -15,13 +15,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
-from genaudio.samplers.base import Callback, Denoiser
+from genaudio.samplers.base import Callback, Denoiser, Generators, Solver
 from genaudio.samplers.exponential import extrapolation_to_zero
+from genaudio.samplers.sigma_data import SigmaData, number
 
 _UNITS = 2**20  # smallest steps in a trajectory
 _FIRST = _UNITS // 16
@@ -210,3 +213,43 @@ class Trajectories:
 def _rms(x: Tensor) -> Tensor:
     """Of each item: (batch,)."""
     return x.detach().reshape(len(x), -1).square().mean(1).sqrt()
+
+
+class AdaptiveSolver(Solver):
+    """A solver that chooses its steps by an embedded pair; of a schedule only the ends matter to it."""
+
+    rtol: float = parameter(
+        1e-3, ge=0, description="Error allowed in a step over the RMS of the item, at unit variance"
+    )
+    atol: float = parameter(1e-3, gt=0, description="Error allowed in a step, at unit variance")
+    max_evaluations: int = parameter(1000, ge=7, description="Evaluations of an item that are an error to exceed")
+    sigma_data: SigmaData = parameter("auto", description="Standard deviation of the data; auto: the model's")
+
+    @abstractmethod
+    def pair(self) -> Pair:
+        """The methods whose difference is the error."""
+
+    def fitted(self, sigma_data: float, nfe: int) -> Self:
+        """With the standard deviation of the data."""
+        return self.model_copy(update={"sigma_data": sigma_data}) if self.sigma_data == "auto" else self
+
+    def evaluations(self, num_steps: int) -> None:
+        """None: as many as the tolerance asks for."""
+        return
+
+    def solve(
+        self,
+        denoiser: Denoiser,
+        x: Tensor,
+        sigmas: Tensor,
+        *,
+        generator: Generators | None = None,
+        callback: Callback | None = None,
+    ) -> Tensor:
+        """The end of the trajectory; the callback is told thousandths of the way.
+
+        Raises `GenaudioError` where an item needs more than `max_evaluations`, or where no step is short enough.
+        """
+        denoise, y, levels = self.prepared(denoiser, x, sigmas)
+        tolerance = Tolerance(self.rtol, self.atol, number(self.sigma_data), self.max_evaluations)
+        return Trajectories(self.pair(), tolerance, denoise, y).run(levels, callback).to(x.dtype)

@@ -11,13 +11,12 @@ import torch
 from torch import Tensor
 
 from genaudio.core.component import parameter
-from genaudio.samplers.adaptive import Pair, Tolerance, Trajectories, Trial
-from genaudio.samplers.base import Callback, Denoiser, Generators, Solver
+from genaudio.samplers.adaptive import AdaptiveSolver, Pair, Trial
+from genaudio.samplers.base import Denoiser
 from genaudio.samplers.dpm import dpm_rule
-from genaudio.samplers.sigma_data import SigmaData, number
 
 
-class DPMAdaptive(Solver):
+class DPMAdaptive(AdaptiveSolver):
     """DPM-Solver-12 or -23: singlestep DPM-Solver of order 2 or 3, its error taken from the order below.
 
     A step takes `order` evaluations, less the first where a step is tried again. Of a schedule only the ends matter:
@@ -38,34 +37,10 @@ class DPMAdaptive(Solver):
     )
     atol: float = parameter(0.0078, gt=0, description="Error allowed in a step, at unit variance")
     max_evaluations: int = parameter(1000, ge=4, description="Evaluations of an item that are an error to exceed")
-    sigma_data: SigmaData = parameter("auto", description="Standard deviation of the data; auto: the model's")
 
-    def fitted(self, sigma_data: float, nfe: int) -> DPMAdaptive:
-        """With the standard deviation of the data."""
-        return self.model_copy(update={"sigma_data": sigma_data}) if self.sigma_data == "auto" else self
-
-    def evaluations(self, num_steps: int) -> None:
-        """None: as many as the tolerance asks for."""
-        return
-
-    def solve(
-        self,
-        denoiser: Denoiser,
-        x: Tensor,
-        sigmas: Tensor,
-        *,
-        generator: Generators | None = None,
-        callback: Callback | None = None,
-    ) -> Tensor:
-        """The end of the trajectory; the callback is told thousandths of the way.
-
-        Raises `GenaudioError` where an item needs more than `max_evaluations`, or where no step is short enough.
-        """
-        denoise, y, levels = self.prepared(denoiser, x, sigmas)
-        tolerance = Tolerance(self.rtol, self.atol, number(self.sigma_data), self.max_evaluations)
-        return (
-            Trajectories(_DPMPair(self.order, self.prediction), tolerance, denoise, y).run(levels, callback).to(x.dtype)
-        )
+    def pair(self) -> Pair:
+        """The methods whose difference is the error."""
+        return _DPMPair(self.order, self.prediction)
 
 
 @dataclass(frozen=True)

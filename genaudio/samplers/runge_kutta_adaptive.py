@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genaudio.core.component import parameter
-from genaudio.samplers.adaptive import Pair, Tolerance, Trajectories, Trial
-from genaudio.samplers.base import Callback, Denoiser, Generators, Solver
-from genaudio.samplers.sigma_data import SigmaData, number
+from genaudio.samplers.adaptive import AdaptiveSolver, Pair, Trial
+from genaudio.samplers.base import Denoiser
+from genaudio.samplers.sigma_data import number
 
 # Dormand and Prince 1980, Table 2 (Hairer, Nørsett and Wanner, Solving ODEs I, Table 5.2)
 _SHARES = (1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0)
@@ -26,7 +25,7 @@ _ROWS = (
 _ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)  # order 5 less order 4
 
 
-class RungeKuttaAdaptive(Solver):
+class RungeKuttaAdaptive(AdaptiveSolver):
     """Dormand-Prince 5(4): as many steps of order 5 as the tolerance asks for, six evaluations each.
 
     Integrates x / sqrt(sigma^2 + sigma_data^2) by the angle atan(sigma / sigma_data), as `runge_kutta` does; the last
@@ -39,43 +38,14 @@ class RungeKuttaAdaptive(Solver):
     leaves 9e-6 to 2e-4. A network in half precision is not smooth enough for tolerances below about 1e-2.
     """
 
-    rtol: float = parameter(
-        1e-3, ge=0, description="Error allowed in a step over the RMS of the item, at unit variance"
-    )
-    atol: float = parameter(1e-3, gt=0, description="Error allowed in a step, at unit variance")
-    max_evaluations: int = parameter(1000, ge=7, description="Evaluations of an item that are an error to exceed")
-    sigma_data: SigmaData = parameter("auto", description="Standard deviation of the data; auto: the model's")
-
     @property
     def order(self) -> int:
         """5."""
         return 5
 
-    def fitted(self, sigma_data: float, nfe: int) -> RungeKuttaAdaptive:
-        """With the standard deviation of the data."""
-        return self.model_copy(update={"sigma_data": sigma_data}) if self.sigma_data == "auto" else self
-
-    def evaluations(self, num_steps: int) -> None:
-        """None: as many as the tolerance asks for."""
-        return
-
-    def solve(
-        self,
-        denoiser: Denoiser,
-        x: Tensor,
-        sigmas: Tensor,
-        *,
-        generator: Generators | None = None,
-        callback: Callback | None = None,
-    ) -> Tensor:
-        """The end of the trajectory; the callback is told thousandths of the way.
-
-        Raises `GenaudioError` where an item needs more than `max_evaluations`, or where no step is short enough.
-        """
-        denoise, y, levels = self.prepared(denoiser, x, sigmas)
-        data = number(self.sigma_data)
-        tolerance = Tolerance(self.rtol, self.atol, data, self.max_evaluations)
-        return Trajectories(_DormandPrince(data), tolerance, denoise, y).run(levels, callback).to(x.dtype)
+    def pair(self) -> Pair:
+        """The methods whose difference is the error."""
+        return _DormandPrince(number(self.sigma_data))
 
 
 @dataclass(frozen=True)
