@@ -1,6 +1,6 @@
 """genaudio's solvers on the same problems: each on the grids that the peers get, the default, and tuned schedules.
 
-The default is the solver and the schedule named `auto`, settled by the budget; without them, what their fields say.
+The default is the solver and the schedule named `auto`, settled by the budget.
 A tuned schedule is found by `genaudio.samplers.tuning` for the default's family of solvers, on noises of other seeds
 than those of the report.
 """
@@ -20,19 +20,20 @@ from problems import SIGMA_DATA, SIGMA_MAX, SIGMA_MIN, bench
 from reference import Ends, cache_folder, fingerprint
 from torch import Tensor
 
-from genaudio.core.create import create
-from genaudio.plugins.manager import registry
+from genaudio.samplers.auto import Auto
 from genaudio.samplers.base import Solver
+from genaudio.samplers.deis import DEIS
 from genaudio.samplers.dpm import DPM
 from genaudio.samplers.euler import Euler
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
 from genaudio.samplers.heun import Heun
+from genaudio.samplers.lms import LMS
+from genaudio.samplers.schedules.auto import Auto as AutoSchedule
 from genaudio.samplers.schedules.base import Schedule
 from genaudio.samplers.schedules.exponential import Exponential
-from genaudio.samplers.schedules.karras import Karras
 from genaudio.samplers.tuning import Trajectories, tune
+from genaudio.samplers.unipc import UniPC
 
-AUTO = "auto"
 DEFAULT, TUNED = "default", "tuned"
 TUNING_SEEDS = (101, 102)  # of the trajectories to fit, and of those to choose by
 TUNING_ITEMS, TUNING_SOLVES = 1024, 500
@@ -44,21 +45,6 @@ TUNED_ORDERS = {  # (order, corrector) that are tried at a budget
     20: ((4, True), (5, True)),
 }
 Grid = Callable[[int, str], list[float]]  # (steps, ending)
-
-
-_MORE: dict[str, tuple[str, dict[str, Any]]] = {
-    "unipc data": ("unipc", {"predictor_order": 3, "prediction": "data"}),
-    "unipc noise": ("unipc", {"predictor_order": 3, "prediction": "noise"}),
-    "deis t_ab 3": ("deis", {"order": 3, "variant": "t_ab"}),
-    "deis rho_ab 3": ("deis", {"order": 3, "variant": "rho_ab"}),
-    "lms 4": ("lms", {"order": 4}),
-}
-for _order in (3, 4, 5):
-    for _prediction in ("data", "noise", "velocity"):
-        _MORE[f"exponential_integrator {_prediction} {_order} corrected"] = (
-            "exponential_integrator",
-            {"order": _order, "prediction": _prediction, "corrector": True},
-        )
 
 
 def solvers() -> dict[str, Solver]:
@@ -77,22 +63,20 @@ def solvers() -> dict[str, Solver]:
             found[f"exponential_integrator {prediction} {order}"] = ExponentialIntegrator(
                 order=order, prediction=prediction, sigma_data=SIGMA_DATA
             )
-    for label, (name, fields) in _MORE.items():
-        if name in registry().names("solver") and fields.keys() <= registry().load("solver", name).model_fields.keys():
-            solver = create("solver", name, **fields)
-            assert isinstance(solver, Solver)
-            found[label] = solver
+    found |= {f"unipc {prediction}": UniPC(prediction=prediction) for prediction in ("data", "noise")}
+    found |= {f"deis {variant} 3": DEIS(variant=variant) for variant in ("t_ab", "rho_ab")}
+    found["lms 4"] = LMS()
+    for prediction in ("data", "noise", "velocity"):
+        for order in (3, 4, 5):
+            found[f"exponential_integrator {prediction} {order} corrected"] = ExponentialIntegrator(
+                order=order, prediction=prediction, corrector=True, sigma_data=SIGMA_DATA
+            )
     return found
 
 
 def default(nfe: int) -> tuple[Solver, Schedule]:
     """What a recipe gets that names neither."""
-    kinds = registry()
-    solver = create("solver", AUTO) if AUTO in kinds.names("solver") else ExponentialIntegrator()
-    schedule = create("schedule", AUTO) if AUTO in kinds.names("schedule") else Karras()
-    if not isinstance(solver, Solver) or not isinstance(schedule, Schedule):
-        raise TypeError(f"the components named {AUTO} are {type(solver).__name__} and {type(schedule).__name__}")
-    return solver.fitted(SIGMA_DATA, nfe), schedule.fitted(SIGMA_DATA, nfe)
+    return Auto().fitted(SIGMA_DATA, nfe), AutoSchedule().fitted(SIGMA_DATA, nfe)
 
 
 def grid_of(schedule: Schedule) -> Grid:
