@@ -1,42 +1,65 @@
 """From waveforms to the value of a metric, with a card that says how it was computed.
 
-Shapes: waveform (clips, channels, time); features (clips, dimensions), float64.
+Shapes: waveform (clips, channels, time).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import soxr
 import torch
 from torch import Tensor
 
 from genaudio.evaluation.embeddings.base import Embedding
+from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement, Metric
 
 _BATCH = 64
 
 
-def embed(embedding: Embedding, waveform: Tensor, sample_rate: int) -> Tensor:
-    """Each clip's features, the mean over its frames: `(clips, dimensions)`; resampled to the embedding's rate."""
+def embed(
+    embedding: Embedding, name: str, waveform: Tensor, sample_rate: int, labels: Sequence[str | None] | None = None
+) -> FeatureSet:
+    """What the embedding of this name hears in clips at `sample_rate` Hz, resampled to its own rate."""
     audio = resampled(waveform, sample_rate, embedding.sample_rate)
-    parts = [embedding.features(audio[start : start + _BATCH]) for start in range(0, len(audio), _BATCH)]
-    return torch.cat([part.mean(1) for part in parts])
+    batches = [audio[start : start + _BATCH] for start in range(0, len(audio), _BATCH)]
+    return FeatureSet.of(
+        torch.cat([embedding.features(batch) for batch in batches]),
+        labels=labels,
+        log_probabilities=torch.cat([embedding.log_probabilities(batch) for batch in batches])
+        if embedding.classes
+        else None,
+        classes=embedding.classes,
+        card=embedding_card(embedding, name) | {"sample_rate": sample_rate},
+    )
 
 
-def measure(
-    metric: Metric, embedding: Embedding, name: str, generated: Tensor, reference: Tensor, sample_rate: int
-) -> Measurement:
-    """The metric of two feature matrices that `embed` gave for clips at `sample_rate`, its card completed."""
-    measurement = metric.measure(generated, reference)
-    facts = {
+def embedding_card(embedding: Embedding, name: str) -> dict[str, Any]:
+    """What a figure depends on of an embedding: its registered name, fields, hash of its weights, rate, frames."""
+    return {
         "embedding": name,
         "embedding_fields": embedding.model_dump(mode="json"),
         "weights_sha256": embedding.weights_sha256,
-        "sample_rate": sample_rate,
         "embedding_sample_rate": embedding.sample_rate,
+        "frame_window": embedding.frame_window,
+        "frame_hop": embedding.frame_hop,
     }
-    return replace(measurement, card={**facts, **measurement.card})
+
+
+def measure(metric: Metric, generated: FeatureSet, reference: FeatureSet | None) -> Measurement:
+    """The metric of what an embedding heard, its card completed by the embedding's."""
+    return _completed(metric.measure(generated, reference), generated.card)
+
+
+def _completed(measurement: Measurement, facts: Mapping[str, Any]) -> Measurement:
+    return replace(
+        measurement,
+        card={**facts, **measurement.card},
+        by_class={label: _completed(one, facts) for label, one in measurement.by_class.items()},
+    )
 
 
 def resampled(waveform: Tensor, sample_rate: int, wanted: int) -> Tensor:

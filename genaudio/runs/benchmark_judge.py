@@ -13,6 +13,7 @@ from torch import Tensor
 from genaudio.core.component import Component
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.embeddings.base import Embedding
+from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.log_spectral_distance import log_spectral_distance
 from genaudio.evaluation.measuring import embed, measure
 from genaudio.evaluation.metrics.base import Metric
@@ -39,7 +40,8 @@ class Judge:
         self._metrics, self._embedding = metrics, embedding
         self._rate = starts.model.sample_rate
         self._waveform = starts.decode(reference)
-        self._real = None if real is None else embed(embedding, real, self._rate)
+        self._name_of_embedding = _type("embedding", embedding)
+        self._real = None if real is None else self._heard(real)
         self.cards: dict[str, Any] = {}
         self.reference_metrics, self.notes = self._measured(self._waveform)
 
@@ -70,17 +72,19 @@ class Judge:
         notes: list[str] = []
         if self._real is None:
             return values, notes
-        features = embed(self._embedding, waveform, self._rate)
-        name_of_embedding = _type("embedding", self._embedding)
+        features = self._heard(waveform)
         for name, metric in self._metrics.items():
             try:
-                found = measure(metric, self._embedding, name_of_embedding, features, self._real, self._rate)
+                found = measure(metric, features, self._real)
             except GenaudioError as error:
                 notes.append(f"{name} is left out: {error.problems[0].given}")
                 continue
             values[name] = {"value": found.value, "interval": list(found.interval)}
             self.cards[name] = {"metric": _type("metric", metric), **found.card}
         return values, notes
+
+    def _heard(self, waveform: Tensor) -> FeatureSet:
+        return embed(self._embedding, self._name_of_embedding, waveform, self._rate)
 
 
 def _type(kind: str, component: Component) -> str:

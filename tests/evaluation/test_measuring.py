@@ -17,7 +17,7 @@ def clips(count: int, seed: int = 0, channels: int = 1) -> torch.Tensor:
 def test_features_are_those_of_every_clip_in_order() -> None:
     embedding = MelStatistics(rate=8000, bands=8)
     waveform = clips(70)
-    features = embed(embedding, waveform, 8000)
+    features = embed(embedding, "mel_statistics", waveform, 8000).features
     assert features.shape == (70, 16)
     assert features[69].numpy() == pytest.approx(embedding.features(waveform[69:])[0, 0].numpy(), abs=1e-4)
 
@@ -30,13 +30,13 @@ def test_a_clip_is_brought_to_the_rate_of_the_embedding() -> None:
     assert result.shape == (2, 2, wanted)
     assert (result - expected)[..., 2000:-2000].abs().max() < 1e-3
     assert resampled(sine, rate, rate) is sine
-    assert embed(MelStatistics(rate=wanted), sine, rate).shape == (2, 64)
+    assert embed(MelStatistics(rate=wanted), "mel_statistics", sine, rate).features.shape == (2, 64)
 
 
 def test_the_card_names_embedding_hash_rates_and_counts() -> None:
     embedding = MelStatistics(rate=8000, bands=4)
-    features = [embed(embedding, clips(count, seed), 8000) for count, seed in ((20, 0), (30, 1))]
-    measurement = measure(FAD(draws=0), embedding, "mel_statistics", *features, 8000)
+    features = [embed(embedding, "mel_statistics", clips(count, seed), 8000) for count, seed in ((20, 0), (30, 1))]
+    measurement = measure(FAD(draws=0), *features)
     assert measurement.value == FAD(draws=0).measure(*features).value
     assert measurement.card["embedding"] == "mel_statistics"
     assert measurement.card["embedding_fields"]["bands"] == 4

@@ -2,22 +2,22 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
+from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.frechet import frechet_distance
 from genaudio.evaluation.metrics.fad import FAD
 
 
-def draw(clips: int, seed: int, shift: float = 0.0) -> Tensor:
+def draw(clips: int, seed: int, shift: float = 0.0) -> FeatureSet:
     generator = torch.Generator().manual_seed(seed)
-    return shift + torch.randn(clips, 4, generator=generator, dtype=torch.float64)
+    return FeatureSet.of(shift + torch.randn(clips, 4, generator=generator, dtype=torch.float64))
 
 
 def test_the_value_is_the_frechet_distance_and_the_card_says_of_what() -> None:
     generated, reference = draw(60, 0, shift=1.0), draw(80, 1)
     measurement = FAD(draws=20).measure(generated, reference)
-    assert measurement.value == frechet_distance(generated, reference)
+    assert measurement.value == frechet_distance(generated.features, reference.features)
     assert measurement.card["generated"] == 60
     assert measurement.card["reference"] == 80
     assert measurement.card["dimensions"] == 4
@@ -40,7 +40,9 @@ def test_intervals_hold_what_other_samples_of_the_same_size_give() -> None:
     reference = draw(3000, 1)
     low, high = FAD(coverage=0.9).measure(draw(200, 2, shift=1.0), reference).interval
     width = (high - low) / 2
-    values = torch.tensor([frechet_distance(draw(200, seed, shift=1.0), reference) for seed in range(100, 200)])
+    values = torch.tensor(
+        [frechet_distance(draw(200, seed, shift=1.0).features, reference.features) for seed in range(100, 200)]
+    )
     inside = ((values - values.mean()).abs() < width).double().mean()
     assert 0.8 <= float(inside) <= 0.98
 
