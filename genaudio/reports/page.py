@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from genaudio.core.files import write_text
-from genaudio.reports import audio, spectrogram
+from genaudio.reports import audio, html, spectrogram
 from genaudio.reports.curve import Curve, curve
 from genaudio.reports.data import ReportData, Sound
+
+_MEASURED = "metric/"  # before the names of figures that the training log has of evaluations on the way
 
 
 def write_report(path: Path, data: ReportData) -> None:
@@ -29,28 +26,18 @@ def write_report(path: Path, data: ReportData) -> None:
 
 def render(data: ReportData) -> str:
     """The page as text."""
-    # `select_autoescape` goes by file name and would leave `.html.j2` alone; here everything is escaped.
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["value"] = _value
-    script = _asset("report.js")
     groups, top = _groups(data)
-    return environment.from_string(_asset("report.html.j2")).render(
+    return html.render(
+        "report.html.j2",
+        styles=("report.css",),
+        script="report.js",
         data=data,
         groups=groups,
         tiles=_tiles(data),
         curves=_curves(data),
         timings=_timings(data),
         ticks=spectrogram.frequency_ticks(data.sample_rate),
-        scale={
-            "low": f"{top - spectrogram.RANGE_DB:g}".replace("-", "−"),
-            "high": f"{top:g}".replace("-", "−"),
-            "stops": spectrogram.colour_stops(),
-        },
-        style=Markup(_asset("report.css")),
-        script=Markup(script),
-        script_hash=Markup(f"sha256-{_base64(hashlib.sha256(script.encode()).digest())}"),
+        scale=spectrogram.scale(top),
     )
 
 
@@ -118,14 +105,14 @@ def _card(sound: Sound, name: str, picture: NDArray[np.float32], top: float, sam
     return _Card(
         name=name,
         caption=sound.caption,
-        picture=_base64(spectrogram.png(picture, top)),
+        picture=html.encoded(spectrogram.png(picture, top)),
         width=frames,
         height=bands,
         media=media,
-        audio=_base64(encoded),
+        audio=html.encoded(encoded),
         seconds=f"{waveform.shape[-1] / sample_rate:.3g} s",
-        peak=_decibel(level.peak_dbfs),
-        rms=_decibel(level.rms_dbfs),
+        peak=html.decibel_text(level.peak_dbfs),
+        rms=html.decibel_text(level.rms_dbfs),
         channels=waveform.shape[0],
         mark=level.mark,
     )
@@ -172,6 +159,10 @@ def _curves(data: ReportData) -> list[dict[str, Any]]:
         ("Learning rate", "over steps", rate, "single"),
         ("Gradient norm", "over steps, before clipping", norm, "double"),
     ]
+    measured = dict.fromkeys(key for row in data.metrics for key in row if key.startswith(_MEASURED))
+    for key in measured:
+        line = curve(data.metrics, key, width=520, height=130, smoothing=False)
+        shown.append((key.removeprefix(_MEASURED), "over steps, of clips sampled while training", line, "single"))
     return [
         {"title": title, "detail": detail + ("; logarithmic" if item.logarithmic else ""), "curve": item, "kind": kind}
         for title, detail, item, kind in shown
@@ -193,28 +184,3 @@ def _seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
-
-
-def _value(value: object) -> str:
-    """A fact as text: four significant digits for floats, lists with commas, a dash for None."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list | tuple):
-        return ", ".join(_value(item) for item in value)
-    return "–" if value is None else str(value)
-
-
-def _decibel(value: float) -> str:
-    if math.isnan(value):
-        return "?"
-    return "−∞" if math.isinf(value) else f"{round(value, 1) + 0.0:.1f}".replace("-", "−")  # + 0.0: no "−0.0"
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
-
-
-def _asset(name: str) -> str:
-    return (resources.files("genaudio.reports") / "templates" / name).read_text(encoding="utf-8")

@@ -72,6 +72,12 @@ def frequency_ticks(sample_rate: int) -> list[Tick]:
     return [Tick(_hertz(f), hz_to_mel(f) / hz_to_mel(nyquist)) for f in wanted]
 
 
+def scale(top: float) -> dict[str, object]:
+    """The colour scale of a page, as its template draws it: text of both ends in dB, and colours between."""
+    low, high = (f"{end:g}".replace("-", "−") for end in (top - RANGE_DB, top))
+    return {"low": low, "high": high, "stops": colour_stops()}
+
+
 def colour_stops(count: int = 9) -> list[str]:
     """The colour scale from quiet to loud, as CSS colours."""
     scale = matplotlib.colormaps[COLOURS](np.linspace(0, 1, count), bytes=True)
