@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def newest_checkpoint(root: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest checkpoint that is whole, and a line about each newer one that is not."""
     damaged: list[str] = []
     for folder in reversed(_folders(root)):
-        found = _read(folder)
+        found = read_checkpoint(folder)
         if isinstance(found, Checkpoint):
             return found, damaged
         damaged.append(found)
@@ -81,17 +82,27 @@ def checkpoint_at(root: Path, step: int) -> Checkpoint:
             expected=f"one of {', '.join(map(str, folders))}" if folders else "a run that has saved checkpoints",
             mend="training.checkpoint_every and training.keep_checkpoints decide which are kept",
         )
-    found = _read(folders[step])
+    found = read_checkpoint(folders[step])
     if not isinstance(found, Checkpoint):
         raise RunError(f"{root}: {found}", expected="a checkpoint as it was written", mend="take another step")
     return found
 
 
-def _read(folder: Path) -> Checkpoint | str:
-    """The checkpoint in `folder`, or what is wrong with it."""
+def write_average(folder: Path, step: int, average: nn.Module, **facts: Any) -> None:
+    """Write averaged weights alone, with a manifest that holds `facts` too; replaces what stood in `folder`."""
+    with atomic_folder(folder) as partial:
+        file = partial / "ema.safetensors"
+        save_file(_contiguous(average.state_dict()), file)
+        write_json(
+            partial / "manifest.json", {"format": FORMAT, "step": step, **facts, "sha256": {file.name: sha256(file)}}
+        )
+
+
+def read_checkpoint(folder: Path, files: Sequence[str] = _FILES) -> Checkpoint | str:
+    """The checkpoint in `folder`, which holds `files`, or what is wrong with it."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        wrong = [file for file in _FILES if sha256(folder / file) != manifest["sha256"][file]]
+        wrong = [file for file in files if sha256(folder / file) != manifest["sha256"][file]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"{folder.name} is damaged ({type(error).__name__}: {error})"
     if manifest.get("format") != FORMAT:

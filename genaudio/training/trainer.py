@@ -26,16 +26,18 @@ from genaudio.networks.conditioners.base import DROPPED
 from genaudio.preconditioners.base import ConditionalDenoiser, Preconditioner
 from genaudio.representations.base import Representation
 from genaudio.training.batches import Batch, Batches
+from genaudio.training.best import PeriodicEvaluation, keep_if_best
 from genaudio.training.checkpoint import newest_checkpoint, restore, save_checkpoint
 from genaudio.training.device import repeatable, use_bf16
 from genaudio.training.ema import MovingAverage
 from genaudio.training.interrupt import StopRequest, stop_on_signal
 from genaudio.training.learning_rate import learning_rate
-from genaudio.training.log import MetricsLog
+from genaudio.training.log import MetricsLog, read_metrics
 from genaudio.training.loss import denoising_loss
 from genaudio.training.model import DiffusionModel
 from genaudio.training.noise.base import NoiseDistribution
 
+EVALUATED = "evaluation_seconds"  # in a row of the log: figures were measured after its step
 StepObserver = Callable[[int, dict[str, float]], None]
 
 
@@ -74,11 +76,13 @@ class Trainer:
         *,
         progress: Progress | None = None,
         observer: StepObserver | None = None,
+        evaluation: PeriodicEvaluation | None = None,
     ) -> None:
         self.job = job
         self.folder = folder
         self.progress = progress or Progress()
         self.observer = observer
+        self.evaluation = evaluation
         self.model = job.model.to(job.device).train()
         self.average = MovingAverage(self.model, job.settings.ema_decay)
         self.optimizer = torch.optim.AdamW(
@@ -107,6 +111,8 @@ class Trainer:
         log = MetricsLog(self.folder / "metrics.jsonl", step=start, tensorboard=self.folder / "tensorboard")
         try:
             with repeatable(self.job.device), stop_on_signal() as stop:
+                if start and not self._evaluated(start):
+                    self._evaluate(start, log)
                 self._loop(start, log, stop)
         finally:
             log.close()
@@ -126,7 +132,8 @@ class Trainer:
         for done, batch in enumerate(batches.walk(start, settings.steps, settings.workers), start + 1):
             self._unread.append(self._step(done - 1, batch, denoiser))
             stopping = bool(stop)  # asked once a step: a later request is met, and saved, at the next one
-            saving = stopping or done % settings.checkpoint_every == 0 or done == settings.steps
+            evaluating = self._due(done)  # saved before: a measurement may take long, and be stopped
+            saving = stopping or evaluating or done % settings.checkpoint_every == 0 or done == settings.steps
             logging = done % settings.log_every == 0 or done == settings.steps
             if saving or logging or self.job.device.type == "cpu":
                 self._read()
@@ -137,6 +144,9 @@ class Trainer:
                 began, began_at = time.perf_counter(), done
             if saving:
                 self._save(done)
+            if evaluating and not stopping:
+                self._evaluate(done, log)
+                began, began_at = time.perf_counter(), done
             if stopping:
                 raise Interrupted(f"training stopped after step {done}, which is saved")
 
@@ -192,6 +202,32 @@ class Trainer:
         if self.observer is not None:
             self.observer(done, row)
         self.progress.update(done, loss=f"{mean:.4f}", speed=f"{clips_per_second:.0f} clips/s")
+
+    def _due(self, done: int) -> bool:
+        evaluation = self.evaluation
+        return evaluation is not None and (done % evaluation.every == 0 or done == self.job.settings.steps)
+
+    def _evaluated(self, done: int) -> bool:
+        """Whether the log has what is measured after step `done`, if anything is."""
+        rows = read_metrics(self.folder / "metrics.jsonl") if self._due(done) else []
+        return not self._due(done) or any(row["step"] == done and EVALUATED in row for row in rows)
+
+    def _evaluate(self, done: int, log: MetricsLog) -> None:
+        evaluation = self.evaluation
+        if evaluation is None:
+            return
+        began = time.perf_counter()
+        figures = evaluation.measure(self.average.model, done)
+        best = keep_if_best(self.folder / "checkpoints", done, self.average.model, evaluation, figures)
+        row = {"step": done, **{f"metric/{name}": value for name, value in figures.items()}}
+        row |= {EVALUATED: round(time.perf_counter() - began, 2), "time": round(time.time(), 2)}
+        log.write(row)
+        if self.observer is not None:
+            self.observer(done, row)
+        text = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        self.progress.finish()
+        self.progress.say(f"after step {done}: {text}{' (the best so far)' if best else ''}")
+        self.progress.start("train", self.job.settings.steps, done)
 
     def _save(self, done: int) -> None:
         save_checkpoint(
