@@ -61,7 +61,7 @@ def parse_override(text: str) -> Override:
 
 
 def apply_overrides(
-    data: Mapping[str, Any], texts: Sequence[str], default_types: Mapping[str, str | None]
+    data: Mapping[str, Any], texts: Sequence[str], default_types: Mapping[str, str | list[str] | None]
 ) -> Overridden:
     """`data` with the overrides applied to a copy. `default_types` names the component blocks and their default type.
 
@@ -86,7 +86,7 @@ def apply_overrides(
     return result
 
 
-def _component_path(path: Path_, blocks: Mapping[str, str | None]) -> Path_ | None:
+def _component_path(path: Path_, blocks: Mapping[str, str | list[str] | None]) -> Path_ | None:
     """Where the component is whose type, or whole, `path` sets: a block, or an item of one; None for any other path."""
     place = path[:-1] if len(path) > 1 and path[-1] == "type" else path
     in_block = place[0] in blocks and (len(place) == 1 or (len(place) == 2 and isinstance(place[1], int)))
@@ -94,7 +94,7 @@ def _component_path(path: Path_, blocks: Mapping[str, str | None]) -> Path_ | No
 
 
 def _set_component(
-    result: Overridden, override: Override, place: Path_, default_types: Mapping[str, str | None]
+    result: Overridden, override: Override, place: Path_, default_types: Mapping[str, str | list[str] | None]
 ) -> None:
     kind = str(place[0])
     value = override.value
@@ -136,7 +136,7 @@ def _dotted(*path: str | int) -> str:
     return ".".join(map(str, path))
 
 
-def _set_value(result: Overridden, override: Override, default_types: Mapping[str, str | None]) -> None:
+def _set_value(result: Overridden, override: Override, default_types: Mapping[str, str | list[str] | None]) -> None:
     path = override.path
     kind = str(path[0])
     if kind in default_types:

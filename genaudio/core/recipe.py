@@ -1,7 +1,7 @@
 """The recipe: one validated, frozen document that says everything about a run.
 
-A block is `{type: name, …fields}`, or the bare name for a component with its defaults; guidance may be a list of
-those. What a recipe leaves out takes the defaults below; dataset and name have none. `noise: auto` is what the
+A block is `{type: name, …fields}`, or the bare name for a component with its defaults; guidance and metric may be a
+list of those. What a recipe leaves out takes the defaults below; dataset and name have none. `noise: auto` is what the
 preconditioner was published with.
 """
 
@@ -22,12 +22,20 @@ from genaudio.core.errors import GenaudioError, Position, Problem, RecipeError, 
 from genaudio.core.overrides import Overridden, apply_overrides
 from genaudio.core.recipe_checks import cross_block_problems
 from genaudio.core.registry import KINDS, Registry, suggestion
-from genaudio.core.settings import ReportSettings, SamplingSettings, TrainingSettings
+from genaudio.core.settings import (
+    AuditSettings,
+    EvaluationSettings,
+    ReportSettings,
+    SamplingSettings,
+    TrainingSettings,
+)
 from genaudio.core.validation import NOTHING, UNKNOWN_KEY, ClassOfBlock, problems_of
 from genaudio.core.yaml_positions import Document, Path_, read_yaml
 
 if TYPE_CHECKING:  # for type checkers alone: at run time a block is any component of its kind, checked by the registry
     from genaudio.datasets.base import Dataset
+    from genaudio.evaluation.embeddings.base import Embedding
+    from genaudio.evaluation.metrics.base import Metric
     from genaudio.networks.base import Network
     from genaudio.networks.conditioners.base import Conditioner
     from genaudio.preconditioners.base import Preconditioner
@@ -38,7 +46,7 @@ if TYPE_CHECKING:  # for type checkers alone: at run time a block is any compone
     from genaudio.training.noise.base import NoiseDistribution
 else:
     Dataset = Representation = Network = Conditioner = Preconditioner = SerializeAsAny[Component]
-    NoiseDistribution = Schedule = Solver = Guidance = SerializeAsAny[Component]
+    NoiseDistribution = Schedule = Solver = Guidance = Embedding = Metric = SerializeAsAny[Component]
 
 FORMAT_VERSION = 1
 BLOCKS = (
@@ -51,12 +59,14 @@ BLOCKS = (
     "schedule",
     "solver",
     "guidance",
+    "embedding",
+    "metric",
 )
-OPTIONAL_BLOCKS = ("conditioner", "guidance")
+OPTIONAL_BLOCKS = ("conditioner", "guidance", "metric")
 AUTO_BLOCKS = ("noise",)  # may be `auto`: what another block asks for
 AUTO = "auto"
-LIST_BLOCKS = ("guidance",)  # which may hold several components, applied in order
-SETTINGS_BLOCKS = ("training", "sampling", "report")
+LIST_BLOCKS = ("guidance", "metric")  # which may hold several components, in order
+SETTINGS_BLOCKS = ("training", "sampling", "evaluation", "audit", "report")
 
 _log = logging.getLogger("genaudio")
 
@@ -94,8 +104,16 @@ class Recipe(Settings):
     schedule: Schedule = parameter("auto", description=KINDS["schedule"].summary)
     solver: Solver = parameter("auto", description=KINDS["solver"].summary)
     guidance: Guidance | tuple[Guidance, ...] | None = parameter(None, description=KINDS["guidance"].summary)
+    embedding: Embedding = parameter("mel_statistics", description=KINDS["embedding"].summary)
+    metric: Metric | tuple[Metric, ...] | None = parameter(
+        ("fad",), description=f"{KINDS['metric'].summary}; null: nothing is evaluated"
+    )
     training: TrainingSettings = parameter(TrainingSettings(), description="How the model is trained")
     sampling: SamplingSettings = parameter(SamplingSettings(), description="How clips are generated")
+    evaluation: EvaluationSettings = parameter(
+        EvaluationSettings(), description="What generated clips are measured against, and when"
+    )
+    audit: AuditSettings = parameter(AuditSettings(), description="How generated clips are searched for copies")
     report: ReportSettings = parameter(ReportSettings(), description="What the report shows")
 
     @field_validator(*BLOCKS, mode="wrap")
@@ -329,10 +347,13 @@ def _load(document: Document, overrides: Sequence[str], registry: Registry | Non
     return LoadedRecipe(recipe, tuple(overridden.notices), document, overridden)
 
 
-def default_types() -> dict[str, str | None]:
-    """The component blocks of a recipe, each with the type it has when left out."""
+def default_types() -> dict[str, str | list[str] | None]:
+    """The component blocks of a recipe, each with the type, or list of types, it has when left out."""
     defaults = {kind: Recipe.model_fields[kind].default for kind in BLOCKS}
-    return {kind: value if isinstance(value, str) else None for kind, value in defaults.items()}
+    return {
+        kind: list(value) if isinstance(value, tuple) else value if isinstance(value, str) else None
+        for kind, value in defaults.items()
+    }
 
 
 def _class_of_block(registry: Registry, blocks: Mapping[str, Any]) -> ClassOfBlock:

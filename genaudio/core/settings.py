@@ -1,4 +1,4 @@
-"""The blocks of a recipe that are not components: how to train, sample and report."""
+"""The blocks of a recipe that are not components: how to train, sample, evaluate, audit and report."""
 
 from __future__ import annotations
 
@@ -55,6 +55,44 @@ class SamplingSettings(Settings):
         if self.nfe is not None and self.num_steps is not None:
             raise ValueError("give the budget as nfe or as num_steps, not both")
         return self
+
+
+class EvaluationSettings(Settings):
+    """What generated clips are measured against, and when."""
+
+    reference: str = parameter(
+        "train",
+        min_length=1,
+        description="The real clips: a split of the dataset (train, validation or test), a folder, or a file of "
+        "reference statistics (`gen evaluate --save-reference`)",
+    )
+    reference_clips: int = parameter(
+        1000, ge=2, description="Most clips of a split that are taken, drawn by the recipe's seed"
+    )
+    every: int | None = parameter(
+        None, ge=1, description="Steps between evaluations while training; null: after training alone"
+    )
+    clips_per_class: int = parameter(
+        8, ge=1, description="Clips for each class that an evaluation while training samples (in all, without labels)"
+    )
+    keep: Literal["last", "best"] = parameter(
+        "last", description="Which weights become the model: the last ones, or the best of those evaluated in training"
+    )
+    best_by: str | None = parameter(
+        None, description="Metric, by its type, that the best weights are chosen by; null: the first one"
+    )
+
+    @model_validator(mode="after")
+    def _best_of_some(self) -> EvaluationSettings:
+        if self.keep == "best" and self.every is None:
+            raise ValueError("keep is best, but every is null: set every, so that there is something to choose from")
+        return self
+
+
+class AuditSettings(Settings):
+    """How generated clips are searched for copies of training clips."""
+
+    enabled: bool = parameter(True, description="Whether the run is audited")
 
 
 class ReportSettings(Settings):

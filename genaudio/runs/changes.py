@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-STAGES = ("train", "sample", "report")
-# The first stage that a block of the recipe matters to; blocks that are not named matter to training.
+STAGES = ("train", "sample", "evaluate", "audit", "report")
+# The first stage that a block of the recipe, or one of its keys, matters to; what is not named matters to training.
 _FIRST_STAGE = {
     "schedule": "sample",
     "solver": "sample",
     "guidance": "sample",
     "sampling": "sample",
+    "embedding": "evaluate",
+    "metric": "evaluate",
+    "evaluation.reference": "evaluate",
+    "evaluation.reference_clips": "evaluate",
+    "audit": "audit",
     "report": "report",
     "name": "report",
 }
@@ -41,7 +46,8 @@ def affected_stages(changes: Mapping[str, tuple[Any, Any]], constant_rate: bool)
         if path == "training.steps" and constant_rate and new > old:
             first = min(first, STAGES.index("sample"))
             continue
-        first = min(first, STAGES.index(_FIRST_STAGE.get(path.split(".")[0], "train")))
+        block = path.split(".")[0]
+        first = min(first, STAGES.index(_FIRST_STAGE.get(path, _FIRST_STAGE.get(block, "train"))))
     return STAGES[first:]
 
 

@@ -6,6 +6,8 @@ metrics.jsonl    the training log
 checkpoints/     what a resumed training needs
 model/           the exported model: model.json, model.safetensors
 samples/         manifest.json, one folder of sound files a class
+evaluation/      results.json; classifier/, the classifier of the run's classes where the recipe asks for one
+audit/           audit.json, audit.html: which generated clips are copies
 report.html      the page to open
 previous/        what an overridden stage had produced, never deleted by the program
 """
@@ -37,6 +39,8 @@ class RunDirectory:
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
         self.samples = path / "samples"
+        self.evaluation = path / "evaluation"
+        self.audit = path / "audit"
         self.report = path / "report.html"
 
     @contextmanager
@@ -80,7 +84,13 @@ class RunDirectory:
 
     def finished(self, stage: str) -> bool:
         """Whether a stage has ended well and what it made is still there."""
-        made = {"train": self.model / "model.json", "sample": self.samples / "manifest.json", "report": self.report}
+        made = {
+            "train": self.model / "model.json",
+            "sample": self.samples / "manifest.json",
+            "evaluate": self.evaluation / "results.json",
+            "audit": self.audit / "audit.json",
+            "report": self.report,
+        }
         return stage in self.read()["stages"] and made[stage].exists()
 
     def finish(self, stage: str, seconds: float, **facts: Any) -> None:

@@ -1,4 +1,4 @@
-"""The stages of a run: train, sample, report. What is finished is skipped, what was interrupted goes on."""
+"""The stages of a run, from training to the report. What is finished is skipped, what was interrupted goes on."""
 
 from __future__ import annotations
 
@@ -133,6 +133,8 @@ def _outputs(files: RunDirectory, stage: str) -> tuple[Path, ...]:
     return {
         "train": (files.checkpoints, files.metrics, files.model, files.path / "tensorboard"),
         "sample": (files.samples, files.path / ".samples.partial"),
+        "evaluate": (files.evaluation,),
+        "audit": (files.audit,),
         "report": (files.report,),
     }[stage]
 

@@ -31,21 +31,27 @@ def test_a_list_and_a_tuple_of_the_same_values_are_equal():
 
 
 @pytest.mark.parametrize(
-    ("path", "old", "new", "stages"),
+    ("path", "old", "new", "first"),
     [
-        ("training.learning_rate", 1, 2, ("train", "sample", "report")),
-        ("dataset.level", 1, 2, ("train", "sample", "report")),
-        ("seed", 1, 2, ("train", "sample", "report")),
-        ("solver.order", 1, 2, ("sample", "report")),
-        ("guidance.scale", 1, 2, ("sample", "report")),
-        ("report.max_classes", 1, 2, ("report",)),
-        ("training.workers", 1, 2, ()),
-        ("training.steps", 1, 2, ("sample", "report")),
-        ("training.steps", 2, 1, ("train", "sample", "report")),
+        ("training.learning_rate", 1, 2, "train"),
+        ("dataset.level", 1, 2, "train"),
+        ("seed", 1, 2, "train"),
+        ("solver.order", 1, 2, "sample"),
+        ("guidance.scale", 1, 2, "sample"),
+        ("metric.0.draws", 1, 2, "evaluate"),
+        ("embedding.type", 1, 2, "evaluate"),
+        ("evaluation.reference", 1, 2, "evaluate"),
+        ("evaluation.keep", 1, 2, "train"),  # which weights become the model
+        ("audit.enabled", 1, 2, "audit"),
+        ("report.max_classes", 1, 2, "report"),
+        ("training.workers", 1, 2, None),
+        ("training.steps", 1, 2, "sample"),
+        ("training.steps", 2, 1, "train"),
     ],
 )
-def test_what_a_change_affects(path, old, new, stages):
-    assert affected_stages({path: (old, new)}, constant_rate=True) == stages
+def test_what_a_change_affects(path, old, new, first):
+    stages = ("train", "sample", "evaluate", "audit", "report")
+    assert affected_stages({path: (old, new)}, constant_rate=True) == stages[stages.index(first) if first else 5 :]
 
 
 def test_more_steps_of_a_falling_rate_start_over():
