@@ -36,7 +36,9 @@ class KAD(Sampled):
     scale: float = parameter(
         100.0, gt=0, description="Factor of the discrepancy", source="the authors' toolkit, kadtk (SCALE_FACTOR)"
     )
-    frames: Literal["all", "mean"] = parameter("mean", description="Every frame is a row, or the mean of a clip's frames")
+    frames: Literal["all", "mean"] = parameter(
+        "mean", description="Every frame is a row, or the mean of a clip's frames"
+    )
     draws: int = parameter(200, ge=0, description="Draws of half of the clips for the interval; 0: none")
 
     def measure(self, generated: FeatureSet, reference: FeatureSet | None) -> Measurement:
