@@ -168,7 +168,7 @@ class _Listener:
         except GenaudioError as error:
             names = ", ".join(read.clip.name for read in reads)
             raise GenaudioError.of([replace(problem, path=names) for problem in error.problems]) from error
-        features = features.to("cpu", torch.float64)
+        features = features.cpu().double()
         if features.ndim != 3 or len(features) != size or not features.shape[1]:
             raise GenaudioError(
                 f"{type(self._embedding).__name__} gave features {tuple(features.shape)} of {size} clips",
@@ -177,7 +177,7 @@ class _Listener:
             )
         result = {}
         for number, (read, sound) in enumerate(zip(reads, sounds, strict=True)):
-            log = None if logs is None else logs[number].to("cpu", torch.float64).clone()
+            log = None if logs is None else logs[number].cpu().double().clone()
             if not (features[number].isfinite().all() and (log is None or not log.isnan().any())):
                 self._wrong.append(f"{read.clip.name}: its features are not finite")
             seconds = sound.shape[-1] / self._embedding.sample_rate
