@@ -34,7 +34,9 @@ class FADInfinity(Sampled):
     )
     sizes: int = parameter(3, ge=2, le=10, description="Points of the line; fewer where parts have too few rows")
     repeats: int = parameter(4, ge=1, description="Random divisions that each point is the mean of")
-    frames: Literal["all", "mean"] = parameter("all", description="Every frame is a row, or the mean of a clip's frames")
+    frames: Literal["all", "mean"] = parameter(
+        "all", description="Every frame is a row, or the mean of a clip's frames"
+    )
     draws: int = parameter(100, ge=0, description="Draws of half of the clips for the interval; 0: none")
 
     def measure(self, generated: FeatureSet, reference: FeatureSet | None) -> Measurement:
