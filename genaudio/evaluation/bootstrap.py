@@ -1,7 +1,7 @@
 """How far a figure would move with other clips of the same kind: intervals from the clips at hand.
 
-Clips are drawn, not frames: frames of one clip are no independent draws. Drawing by itself moves many figures (a Fréchet
-distance rises), so the quantiles are taken about the draws' own mean and laid around the value.
+Clips are drawn, not frames: frames of one clip are no independent draws. Drawing by itself moves many figures (a
+Fréchet distance rises), so the quantiles are taken about the draws' own mean and laid around the value.
 """
 
 from __future__ import annotations

@@ -139,13 +139,15 @@ class Gaussian:
     def _factor(self) -> Tensor:
         """`(rows, d)` with C = factor^T factor."""
         if self._rows is not None:
-            return (self._rows - self.mean) / math.sqrt(len(self._rows) - 1)
+            centred: Tensor = (self._rows - self.mean) / math.sqrt(len(self._rows) - 1)
+            return centred
         eigenvalues, vectors = torch.linalg.eigh(self.covariance)
         if float(eigenvalues[0]) < -_NEGATIVE * max(float(eigenvalues[-1]), 0.0):
             raise GenaudioError(
                 f"a covariance with the eigenvalue {float(eigenvalues[0]):.3g}", expected="none below 0"
             )
-        return (vectors * eigenvalues.clamp_min(0).sqrt()).mT
+        root: Tensor = (vectors * eigenvalues.clamp_min(0).sqrt()).mT
+        return root
 
     @cached_property
     def _short(self) -> Tensor:

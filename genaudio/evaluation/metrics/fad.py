@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal, Self
 
-import torch
 from pydantic import model_validator
-from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
-from genaudio.evaluation.bootstrap import bootstrap
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement
 from genaudio.evaluation.metrics.gaussian import distance_from, limits, reference_gaussian
-from genaudio.evaluation.metrics.sampled import Sampled, needed
+from genaudio.evaluation.metrics.sampled import Part, Sampled, needed
 
 DCASE_CLIPS = 100  # of a class that DCASE 2023 Task 7 asks for
 
@@ -60,72 +56,26 @@ class FAD(Sampled):
         reference = needed(reference)
         if self.frames == "mean":
             generated, reference = generated.averaged(), reference.averaged()
+        facts = {"protocol": self.preset, "dimensions": generated.features.shape[1], "frames": self.frames}
+        bounds = (0.0, math.inf)
         if self.by_class or self.preset == "dcase2023_task7":
-            return self._of_classes(generated, reference)
-        return self._of_all(generated, reference)[0]
+            parts = {
+                label: self._part(generated.of_class(label), reference.of_class(label))
+                for label in common_classes(generated, reference)
+            }
+            return self.of_classes(parts, generated, reference, bounds=bounds, **facts)
+        part = self._part(generated, reference)
+        return self.bootstrapped(part.statistic, generated, reference, bounds=bounds, notes=part.notes, **facts)
 
-    def _of_all(self, generated: FeatureSet, reference: FeatureSet, number: int = 0) -> tuple[Measurement, Tensor]:
-        """The measurement, and the values of the draws, those of each class `number` apart from the others'."""
+    def _part(self, generated: FeatureSet, reference: FeatureSet) -> Part:
         real = reference_gaussian(reference)
-
-        def distance(drawn: Tensor) -> float:
-            return distance_from(real, generated, drawn)
-
-        value = distance(torch.arange(generated.clips))
-        drawn = bootstrap(distance, generated.clips, draws=self.draws, seed=self.seed + number)
-        notes = limits(generated, reference) + self._missing_clips(generated)
-        return self._measurement(value, drawn, generated, reference, notes=notes), drawn
-
-    def _of_classes(self, generated: FeatureSet, reference: FeatureSet) -> Measurement:
-        found: dict[str, Measurement] = {}
-        drawn = torch.zeros(self.draws, dtype=torch.float64)
-        notes: dict[str, list[str]] = {}
-        for number, label in enumerate(_common_classes(generated, reference)):
-            found[label], draws = self._of_all(generated.of_class(label), reference.of_class(label), number)
-            drawn += draws
-            for note in found[label].card.get("notes", ()):
-                notes.setdefault(note, []).append(label)
-        total = self._measurement(
-            sum(one.value for one in found.values()) / len(found),
-            drawn / len(found),
-            generated,
-            reference,
-            notes=[f"{', '.join(labels)}: {note}" for note, labels in notes.items()],
-            classes=len(found),
-        )
-        return replace(total, by_class=found)
-
-    def _measurement(
-        self,
-        value: float,
-        drawn: Tensor,
-        generated: FeatureSet,
-        reference: FeatureSet,
-        *,
-        notes: list[str],
-        **facts: Any,
-    ) -> Measurement:
-        return self.measurement(
-            value,
-            drawn,
-            generated,
-            reference,
-            bounds=(0.0, math.inf),
-            notes=notes,
-            protocol=self.preset,
-            rows=len(generated.features),
-            dimensions=generated.features.shape[1],
-            frames=self.frames,
-            **facts,
-        )
-
-    def _missing_clips(self, generated: FeatureSet) -> list[str]:
+        notes = limits(generated, reference)
         if self.preset == "dcase2023_task7" and generated.clips != DCASE_CLIPS:
-            return [f"{generated.clips} generated clips; the protocol has {DCASE_CLIPS} of a class"]
-        return []
+            notes.append(f"{generated.clips} generated clips; the protocol has {DCASE_CLIPS} of a class")
+        return Part(generated, reference, lambda drawn: distance_from(real, generated, drawn), notes)
 
 
-def _common_classes(generated: FeatureSet, reference: FeatureSet) -> tuple[str, ...]:
+def common_classes(generated: FeatureSet, reference: FeatureSet) -> tuple[str, ...]:
     """The reference's classes; raises `GenaudioError` where a class or a label is missing."""
     if not reference.found_classes or None in generated.labels:
         raise GenaudioError(

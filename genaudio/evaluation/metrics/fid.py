@@ -11,7 +11,7 @@ from genaudio.evaluation.metrics.sampled import Sampled, needed
 
 
 class FID(Sampled):
-    """Fréchet distance between the last features of a classifier, one row a clip (Heusel et al. 2017, arXiv 1706.08500).
+    """Fréchet distance in the last features of a classifier, one row a clip (Heusel et al. 2017, arXiv 1706.08500).
 
     On SC09 the features are the input of the classifier's last linear layer and the reference is the training set
     (Kong et al. 2021, arXiv 2009.09761; Goel et al. 2022, arXiv 2202.09729); the figures of other classifiers are not

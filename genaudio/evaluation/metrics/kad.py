@@ -21,6 +21,7 @@ from genaudio.evaluation.metrics.base import Measurement
 from genaudio.evaluation.metrics.gaussian import GENERATED, REFERENCE
 from genaudio.evaluation.metrics.sampled import Sampled, clips_needed
 
+_MEDIAN_OF = 4096  # rows that the bandwidth is taken from
 _FEW = 50  # clips below which the interval is wide for most purposes
 
 
@@ -72,7 +73,7 @@ class KAD(Sampled):
 
 @dataclass(frozen=True)
 class _Kernels:
-    """Sums of the kernel over the rows of pairs of clips, and rows of each clip: all that the discrepancy is made of."""
+    """Sums of the kernel over the rows of pairs of clips, and rows of each clip: what the discrepancy is made of."""
 
     ours: Tensor  # (generated clips, generated clips), 0 on the diagonal
     theirs: Tensor  # (reference clips, reference clips), 0 on the diagonal
@@ -90,10 +91,7 @@ class _Kernels:
                 expected="equally many",
                 mend="compute both with the same embedding",
             )
-        real = squared_distances(y, y)
-        first, second = torch.triu_indices(len(y), len(y), 1)
-        of_pairs = real[first, second][reference.clip[first] != reference.clip[second]]
-        bandwidth = float(of_pairs.sqrt().quantile(0.5)) if len(of_pairs) < 1 << 24 else float(of_pairs.sqrt().median())
+        bandwidth = _median_distance(reference)
         if bandwidth <= 0:
             raise GenaudioError(
                 "reference clips of which half or more are equal", expected="clips that differ", mend="remove copies"
@@ -103,7 +101,7 @@ class _Kernels:
             _by_clip(distances.mul_(-0.5 / bandwidth**2).exp_(), a, b)
             for distances, a, b in (
                 (squared_distances(x, x), generated, generated),
-                (real, reference, reference),
+                (squared_distances(y, y), reference, reference),
                 (squared_distances(x, y), generated, reference),
             )
         ]
@@ -120,6 +118,14 @@ class _Kernels:
         within = a @ self.ours @ a / _pairs(self.our_rows[ours]) + b @ self.theirs @ b / _pairs(self.their_rows[theirs])
         between = a @ self.between @ b / (self.our_rows[ours].sum() * self.their_rows[theirs].sum())
         return float(within - 2 * between)
+
+
+def _median_distance(features: FeatureSet) -> float:
+    """The median distance of rows of different clips; of many rows, of `_MEDIAN_OF` that stand evenly."""
+    chosen = torch.linspace(0, len(features.features) - 1, min(_MEDIAN_OF, len(features.features))).long()
+    rows, clip = features.features[chosen], features.clip[chosen]
+    distances = squared_distances(rows, rows)[clip[:, None] != clip]
+    return float(distances.median().sqrt())
 
 
 def _by_clip(kernel: Tensor, first: FeatureSet, second: FeatureSet) -> Tensor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,6 +16,16 @@ from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.bootstrap import bootstrap, centred_interval
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement, Metric
+
+
+@dataclass(frozen=True)
+class Part:
+    """One class of two sets: its clips, the statistic of the generated ones, and what limits it."""
+
+    generated: FeatureSet
+    reference: FeatureSet | None
+    statistic: Callable[[Tensor], float]
+    notes: Sequence[str] = ()
 
 
 class Sampled(Metric, ABC):
@@ -39,6 +50,41 @@ class Sampled(Metric, ABC):
         drawn = bootstrap(statistic, generated.clips, draws=self.draws, seed=self.seed)
         return self.measurement(value, drawn, generated, reference, bounds=bounds, notes=notes, **facts)
 
+    def of_classes(
+        self,
+        parts: Mapping[str, Part],
+        generated: FeatureSet,
+        reference: FeatureSet | None,
+        *,
+        bounds: tuple[float, float] = (-math.inf, math.inf),
+        **facts: Any,
+    ) -> Measurement:
+        """The mean over classes, each measured apart, and drawn apart for the interval."""
+        found: dict[str, Measurement] = {}
+        total = torch.zeros(self.draws, dtype=torch.float64)
+        notes: dict[str, list[str]] = {}
+        for number, (label, part) in enumerate(parts.items()):
+            value = part.statistic(torch.arange(part.generated.clips))
+            drawn = bootstrap(part.statistic, part.generated.clips, draws=self.draws, seed=self.seed + number)
+            found[label] = self.measurement(
+                value, drawn, part.generated, part.reference, bounds=bounds, notes=part.notes, **facts
+            )
+            total += drawn
+            for note in part.notes:
+                notes.setdefault(note, []).append(label)
+        measurement = self.measurement(
+            sum(one.value for one in found.values()) / len(found),
+            total / len(found),
+            generated,
+            reference,
+            bounds=bounds,
+            notes=[f"{', '.join(labels)}: {note}" for note, labels in notes.items()],
+            method="bootstrap over the generated clips of each class, centred",
+            mean_of_classes=len(found),
+            **facts,
+        )
+        return replace(measurement, by_class=found)
+
     def measurement(
         self,
         value: float,
@@ -60,6 +106,8 @@ class Sampled(Metric, ABC):
         card: dict[str, Any] = {"generated": generated.clips}
         if reference is not None:
             card["reference"] = reference.moments.count if reference.moments else reference.clips
+        if len(generated.features) != generated.clips:
+            card["generated_rows"] = len(generated.features)
         card |= {
             **facts,
             "interval": method if self.draws else "none",
