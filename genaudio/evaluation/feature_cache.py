@@ -28,6 +28,7 @@ from torch import Tensor
 VERSION = 1  # of the rows: raise it when what is stored of a clip, or how, changes
 _PATIENCE = 60.0  # s to wait for another process's transaction
 _AT_ONCE = 500  # keys of one query; SQLite takes 999 variables at least
+_COLUMNS = "key, rows, features, log_probabilities, facts, checksum"
 _TABLE = """CREATE TABLE IF NOT EXISTS clips (
     key TEXT PRIMARY KEY, rows INTEGER, features BLOB, log_probabilities BLOB, facts TEXT, checksum BLOB
 )"""
@@ -79,7 +80,7 @@ class FeatureCache:
         for start in range(0, len(wanted), _AT_ONCE):
             some = wanted[start : start + _AT_ONCE]
             marks = ",".join("?" * len(some))
-            for row in self._query(f"SELECT * FROM clips WHERE key IN ({marks})", some):
+            for row in self._query(f"SELECT {_COLUMNS} FROM clips WHERE key IN ({marks})", some):
                 heard = _decoded(row)
                 if heard is not None:
                     found[str(row[0])] = heard
