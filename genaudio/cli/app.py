@@ -14,6 +14,7 @@ import typer
 from genaudio.cli.bench_samplers import bench_samplers
 from genaudio.cli.check import check
 from genaudio.cli.describe import describe
+from genaudio.cli.evaluate import evaluate
 from genaudio.cli.export import export
 from genaudio.cli.init import init
 from genaudio.cli.inpaint import inpaint
@@ -70,6 +71,7 @@ for _name, _command, _summary in (
     ("vary", vary, "Make variations of a clip."),
     ("inpaint", inpaint, "Make parts of a clip anew."),
     ("invert", invert, "Find the noise that a clip comes from."),
+    ("evaluate", evaluate, "Measure generated clips beside real ones."),
     ("bench-samplers", bench_samplers, "Compare samplers on a trained model."),
     ("tune-schedule", tune_schedule, "Optimise the noise levels of a trained model."),
     ("export", export, "Copy a trained model into a folder of its own."),

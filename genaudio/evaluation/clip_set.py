@@ -1,92 +1,83 @@
-"""Clips to evaluate or to audit: sound files with their classes, read one by one at the rate that is asked for.
-
-Shapes: waveform (channels, time), float32.
-"""
+"""Clips to evaluate or to audit, with their classes: those of a folder, of a run, or of a dataset."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from genaudio.core.errors import DataError
-from genaudio.datasets.audio import SUFFIXES, BadAudioError, decode
+from genaudio.core.seeds import derive_seed
+from genaudio.datasets.audio import SUFFIXES
+from genaudio.datasets.base import Clips
+from genaudio.datasets.files import audio_files
+from genaudio.evaluation.audio_clip import AudioClip, DatasetClip, SoundFile
+from genaudio.evaluation.label_spelling import spelled_as
 
-
-@dataclass(frozen=True)
-class AudioClip:
-    """One sound file: where it is, and its class or None. `name` is its path below the folder of the set."""
-
-    path: Path
-    name: str
-    label: str | None
-
-    def read(self, sample_rate: int, channels: int = 1) -> Tensor:
-        """The waveform at this rate (Hz), several channels averaged to one; raises `DataError`."""
-        return self._decoded(self._bytes(), sample_rate, channels)
-
-    def read_with_key(self, sample_rate: int, channels: int = 1) -> tuple[Tensor, str]:
-        """The waveform, and the SHA-256 of the very bytes that it was decoded from."""
-        data = self._bytes()
-        return self._decoded(data, sample_rate, channels), hashlib.sha256(data).hexdigest()
-
-    def key(self) -> str:
-        """SHA-256 of the file's bytes."""
-        return hashlib.sha256(self._bytes()).hexdigest()
-
-    def _bytes(self) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except OSError as error:
-            raise DataError(f"{self.path}: {error.strerror or error}", expected="a sound file") from error
-
-    def _decoded(self, data: bytes, sample_rate: int, channels: int) -> Tensor:
-        try:
-            return torch.from_numpy(decode(data, sample_rate, channels))
-        except BadAudioError as error:
-            raise DataError(f"{self.path}: {error}", expected="a sound file that can be read") from error
+ENDLESS = 1000  # clips that are taken of a source without end when nobody says how many
+_MANIFEST = "manifest.json"
+_NAMED = 5  # missing files that an error names
 
 
 @dataclass(frozen=True)
 class ClipSet:
-    """Clips of one folder, in the order of their names."""
+    """Clips in a fixed order. `folder` is where their names begin; for the clips of a dataset, its description."""
 
     folder: Path
     clips: tuple[AudioClip, ...]
 
     @classmethod
     def of_folder(cls, folder: Path) -> ClipSet:
-        """Every sound file below `folder`; the class is what its manifest says, or the first sub-folder's name.
+        """The clips of a run, of `gen sample`, or every sound file below a folder, in the order of their names.
 
-        A run directory is its `samples/`. Raises `DataError` if there is no sound.
+        A run directory stands for its `samples/`. Where generated clips have their manifest, it says which files
+        belong to the set and of which class each is; elsewhere the class is the first sub-folder's name. Raises
+        `DataError` if there is no sound, or if a file of the manifest is missing.
         """
-        if (folder / "samples" / "manifest.json").is_file():
+        if (folder / "samples" / _MANIFEST).is_file():
             folder = folder / "samples"
+        elif (folder / "run.json").is_file():
+            raise DataError(
+                f"the run {folder} holds no samples", expected="a run that has sampled", mend="finish it with `gen run`"
+            )
         if not folder.is_dir():
             raise DataError(
                 f"{folder} is {'a file' if folder.exists() else 'not there'}", expected="a folder of sound files"
             )
-        labels = _manifest_labels(folder / "manifest.json")
-        paths = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in SUFFIXES
-            and path.is_file()
-            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        )
-        clips = []
-        for path in paths:
-            name = path.relative_to(folder)
-            label = name.parts[0] if len(name.parts) > 1 else None
-            clips.append(AudioClip(path, name.as_posix(), labels.get(name.as_posix(), label)))
-        if not clips:
+        labels = _manifest_labels(folder / _MANIFEST)
+        if labels is None:
+            names = [path.relative_to(folder) for path in audio_files(folder)]
+            labels = {name.as_posix(): name.parts[0] if len(name.parts) > 1 else None for name in names}
+        if not labels:
             raise DataError(f"no sound files in {folder}", expected=f"some of {', '.join(SUFFIXES)}")
-        return cls(folder, tuple(clips))
+        return cls(folder, tuple(SoundFile(folder / name, name, labels[name]) for name in sorted(labels)))
+
+    @classmethod
+    def of_clips(cls, clips: Clips, count: int | None = None, *, seed: int = 0, source: str = "dataset") -> ClipSet:
+        """`count` clips of a dataset's split, as a model is trained on them; `source` is what to call it.
+
+        All of them by default, of a source without end the first 1000. Fewer than all are drawn without replacement,
+        so that clips that lie in the order of their classes give every class.
+        """
+        if clips.size is None:
+            numbers: Iterable[int] = range(ENDLESS if count is None else count)
+        elif count is None or count >= clips.size:
+            numbers = range(clips.size)
+        else:
+            generator = torch.Generator().manual_seed(derive_seed(seed, "clip set"))
+            numbers = torch.randperm(clips.size, generator=generator)[:count].sort().values.tolist()
+        chosen = []
+        for number in numbers:
+            clip = clips.clip(number, seed)  # for its class and identity; the waveform is not kept
+            label = None if clip.label is None else clips.classes[clip.label]
+            chosen.append(DatasetClip(Path(clip.identity), clip.identity, label, clips, number, seed))
+        if not chosen:
+            raise DataError(f"no clips of {source}", expected="at least one")
+        return cls(Path(source), tuple(chosen))
 
     @property
     def labels(self) -> tuple[str | None, ...]:
@@ -100,16 +91,35 @@ class ClipSet:
 
     def select(self, numbers: Sequence[int]) -> ClipSet:
         """The clips of these numbers."""
-        return ClipSet(self.folder, tuple(self.clips[number] for number in numbers))
+        return replace(self, clips=tuple(self.clips[number] for number in numbers))
+
+    def spelled_as(self, classes: Iterable[str]) -> ClipSet:
+        """The same clips, their classes written as `classes` write them where only the spelling differs."""
+        labels = spelled_as(self.labels, classes)
+        return replace(
+            self, clips=tuple(replace(clip, label=label) for clip, label in zip(self.clips, labels, strict=True))
+        )
 
 
-def _manifest_labels(path: Path) -> dict[str, str | None]:
-    """Classes by file name, as the manifest of generated clips gives them; nothing where there is no manifest."""
+def _manifest_labels(path: Path) -> dict[str, str | None] | None:
+    """Classes by file name, as the manifest of generated clips gives them; None where there is no such manifest."""
     try:
-        return {clip["file"]: clip["label"] for clip in json.loads(path.read_text(encoding="utf-8"))["clips"]}
+        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict) or "genaudio" not in manifest:
+            return None  # somebody else's
+        labels: dict[str, str | None] = {clip["file"]: clip["label"] for clip in manifest["clips"]}
     except FileNotFoundError:
-        return {}
+        return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path} cannot be read: {error!r}", expected="the manifest of generated clips", mend="sample again"
         ) from error
+    missing = [name for name in labels if not (path.parent / name).is_file()]
+    if missing:
+        named = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
+        raise DataError(
+            f"{len(missing)} of the {len(labels)} clips of {path} are not there: {named}",
+            expected="all clips that the manifest names",
+            mend="copy the whole folder, or sample again",
+        )
+    return labels

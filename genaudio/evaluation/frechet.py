@@ -8,21 +8,39 @@ it, both in float64: with well-conditioned Cholesky factors the square roots of 
 singular values themselves, of factors that come straight from the centred features. Squares would lose half of the
 digits of what is small: features that are constant, collinear, or fewer than dimensions.
 
-Shapes: features (clips, dimensions).
+Shapes: features (clips, dimensions); mean (dimensions,); covariance (dimensions, dimensions).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
 
-_CONDITION = (
-    1e-4  # the least diagonal element of a Cholesky factor, relative to the largest, that squaring is safe with
-)
+# The least diagonal element of a Cholesky factor, relative to the largest, that squaring is safe with.
+_CONDITION = 1e-4
+_NEGATIVE = 1e-7  # how far below 0, relative to the largest, rounding may take an eigenvalue of a covariance
+_ROWS, _COLUMNS = 1024, 128  # of the blocks of a covariance: what is centred stays in the cache
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean and unbiased covariance of features, and of how many rows: all that a Fréchet distance knows of a set."""
+
+    mean: Tensor
+    covariance: Tensor
+    count: int
+
+    @classmethod
+    def of(cls, features: Tensor) -> Moments:
+        """Those of `features` (rows, dimensions), in float64."""
+        gaussian = Gaussian.of(features, "the features")
+        return cls(gaussian.mean, gaussian.covariance, len(features))
 
 
 def frechet_distance(x: Tensor, y: Tensor) -> float:
@@ -31,19 +49,114 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
     With fewer clips than about ten times d it reads too high, by an amount that depends on both counts: compare only
     values of equal counts. Raises `GenaudioError` for fewer than 2 clips, values that are not finite, unequal widths.
     """
-    first, second = checked_features(x, "x"), checked_features(y, "y")
-    if first.shape[1] != second.shape[1]:
-        raise GenaudioError(
-            f"features of {first.shape[1]} and of {second.shape[1]} dimensions",
-            expected="equally many",
-            mend="compute both with the same embedding",
-        )
-    means = first.mean(0), second.mean(0)
-    # C = factor^T factor
-    factors = [(f - m) / math.sqrt(len(f) - 1) for f, m in zip((first, second), means, strict=True)]
-    spread = sum(float(factor.square().sum()) for factor in factors)
-    distance = float((means[0] - means[1]).square().sum()) + spread - 2 * _root_trace(*factors)
-    return max(distance, 0.0)  # rounding can take equal sets below
+    return Gaussian.of(x, "x").distance(Gaussian.of(y, "y"))
+
+
+def frechet_distance_of_moments(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> float:
+    """The distance between two Gaussians of these means and covariances, at least 0; computed in float64.
+
+    Raises `GenaudioError` for moments that are not finite, of unequal sizes, or no covariance. Of a covariance that is
+    nearly singular half of the digits are lost already: `frechet_distance` of the features keeps them.
+    """
+    return Gaussian.of_moments(mean1, cov1, "first").distance(Gaussian.of_moments(mean2, cov2, "second"))
+
+
+class Gaussian:
+    """A Gaussian to measure distances from; what is costly of it is computed once, when first needed."""
+
+    def __init__(self, mean: Tensor, *, rows: Tensor | None = None, covariance: Tensor | None = None) -> None:
+        self.mean = mean
+        self._rows = rows
+        if covariance is not None:
+            self.covariance = covariance
+
+    @classmethod
+    def of(cls, features: Tensor, name: str) -> Gaussian:
+        """Fitted to features; raises `GenaudioError` (of `name`) for what has no covariance."""
+        rows = checked_features(features, name)
+        return cls(rows.mean(0), rows=rows)
+
+    @classmethod
+    def of_moments(cls, mean: Tensor, covariance: Tensor, name: str) -> Gaussian:
+        """Of this mean and covariance; raises `GenaudioError` (of the `name` set) if they are not that."""
+        mean, covariance = (part.detach().to("cpu", torch.float64) for part in (mean, covariance))
+        if mean.ndim != 1 or not len(mean) or covariance.shape != (len(mean), len(mean)):
+            raise GenaudioError(
+                f"{name} mean {tuple(mean.shape)} and covariance {tuple(covariance.shape)}", expected="(d,) and (d, d)"
+            )
+        if not (mean.isfinite().all() and covariance.isfinite().all()):
+            raise GenaudioError(f"{name} moments have values that are not finite", expected="finite moments")
+        if not torch.allclose(covariance, covariance.mT, rtol=1e-6, atol=1e-9 * float(covariance.abs().max())):
+            raise GenaudioError(f"the {name} covariance is not symmetric", expected="a covariance")
+        return cls(mean, covariance=(covariance + covariance.mT) / 2)
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        """`(d, d)`, unbiased."""
+        assert self._rows is not None
+        return _covariance(self._rows, self.mean)
+
+    @cached_property
+    def spread(self) -> float:
+        """The trace of the covariance."""
+        if self._rows is None or "covariance" in self.__dict__:
+            return float(self.covariance.trace())
+        return float(self._factor.square().sum())
+
+    def distance(self, other: Gaussian) -> float:
+        """The Fréchet distance to another, at least 0."""
+        if len(self.mean) != len(other.mean):
+            raise GenaudioError(
+                f"features of {len(self.mean)} and of {len(other.mean)} dimensions",
+                expected="equally many",
+                mend="compute both with the same embedding",
+            )
+        root = self._root_trace(other)
+        distance = float((self.mean - other.mean).square().sum()) + self.spread + other.spread - 2 * root
+        return max(distance, 0.0)  # rounding can take equal sets below
+
+    def _root_trace(self, other: Gaussian) -> float:
+        """tr (C1 C2)^(1/2)."""
+        if self._full and other._full:
+            (lower, safe), (_, also) = self._cholesky, other._cholesky
+            if safe and also:
+                eigenvalues = torch.linalg.eigvalsh(lower.mT @ other.covariance @ lower)
+                return float(eigenvalues.clamp_min(0).sqrt().sum())
+        return float(torch.linalg.svdvals(self._short @ other._short.mT).sum())
+
+    @property
+    def _full(self) -> bool:
+        return self._rows is None or len(self._rows) > self._rows.shape[1]
+
+    @cached_property
+    def _cholesky(self) -> tuple[Tensor, bool]:
+        """The lower factor, and whether it exists and is conditioned well enough to be squared."""
+        lower, failed = torch.linalg.cholesky_ex(self.covariance)
+        diagonal = lower.diagonal()
+        return lower, int(failed) == 0 and bool(diagonal.min() > _CONDITION * diagonal.max())
+
+    @cached_property
+    def _factor(self) -> Tensor:
+        """`(rows, d)` with C = factor^T factor."""
+        if self._rows is not None:
+            centred: Tensor = (self._rows - self.mean) / math.sqrt(len(self._rows) - 1)
+            return centred
+        eigenvalues, vectors = torch.linalg.eigh(self.covariance)
+        if float(eigenvalues[0]) < -_NEGATIVE * max(float(eigenvalues[-1]), 0.0):
+            raise GenaudioError(
+                f"a covariance with the eigenvalue {float(eigenvalues[0]):.3g}", expected="none below 0"
+            )
+        root: Tensor = (vectors * eigenvalues.clamp_min(0).sqrt()).mT
+        return root
+
+    @cached_property
+    def _short(self) -> Tensor:
+        """A factor of at most d rows."""
+        factor = self._factor
+        if len(factor) <= factor.shape[1]:
+            return factor
+        triangle: Tensor = torch.linalg.qr(factor, mode="r").R
+        return triangle
 
 
 def checked_features(features: Tensor, name: str) -> Tensor:
@@ -55,8 +168,8 @@ def checked_features(features: Tensor, name: str) -> Tensor:
             f"{name} has {len(features)} row(s)", expected="features of at least 2 clips, which a covariance takes"
         )
     double = features.detach().to("cpu", torch.float64)
-    bad = int((~double.isfinite().all(1)).sum())
-    if bad:
+    if not double.sum().isfinite() and not double.isfinite().all():
+        bad = int((~double.isfinite().all(1)).sum())
         raise GenaudioError(
             f"{name} has {bad} of {len(double)} rows with values that are not finite",
             expected="finite features",
@@ -65,28 +178,14 @@ def checked_features(features: Tensor, name: str) -> Tensor:
     return double
 
 
-def _root_trace(x: Tensor, y: Tensor) -> float:
-    """tr (C1 C2)^(1/2) for C1 = x^T x and C2 = y^T y: (n, d) and (m, d)."""
-    dimensions = x.shape[1]
-    if len(x) > dimensions and len(y) > dimensions:
-        covariance = y.mT @ y
-        lower, safe = _cholesky(x.mT @ x)
-        if safe and _cholesky(covariance)[1]:
-            eigenvalues = torch.linalg.eigvalsh(lower.mT @ covariance @ lower)
-            return float(eigenvalues.clamp_min(0).sqrt().sum())
-    return float(torch.linalg.svdvals(_short(x) @ _short(y).mT).sum())
-
-
-def _cholesky(covariance: Tensor) -> tuple[Tensor, bool]:
-    """The lower factor, and whether it exists and is conditioned well enough to be squared."""
-    lower, failed = torch.linalg.cholesky_ex(covariance)
-    diagonal = lower.diagonal()
-    return lower, int(failed) == 0 and bool(diagonal.min() > _CONDITION * diagonal.max())
-
-
-def _short(factor: Tensor) -> Tensor:
-    """A factor of the same C with at most d rows."""
-    if len(factor) <= factor.shape[1]:
-        return factor
-    triangle: Tensor = torch.linalg.qr(factor, mode="r").R
-    return triangle
+def _covariance(rows: Tensor, mean: Tensor) -> Tensor:
+    """X^T X / (n - 1) of the centred rows, the upper triangle alone being multiplied out."""
+    dimensions = len(mean)
+    product = torch.zeros(dimensions, dimensions, dtype=torch.float64)
+    for start in range(0, len(rows), _ROWS):
+        centred = rows[start : start + _ROWS] - mean
+        for left in range(0, dimensions, _COLUMNS):
+            right = left + _COLUMNS
+            product[left:right, left:].addmm_(centred[:, left:right].mT, centred[:, left:])
+    upper = product.triu_().div_(len(rows) - 1)
+    return upper + upper.triu(1).mT

@@ -49,8 +49,22 @@ def embedding_card(embedding: Embedding, name: str) -> dict[str, Any]:
     }
 
 
-def measure(metric: Metric, generated: FeatureSet, reference: FeatureSet | None) -> Measurement:
-    """The metric of what an embedding heard, its card completed by the embedding's."""
+def with_text(generated: FeatureSet, texts: Sequence[str], embedding: Embedding) -> FeatureSet:
+    """The clips beside what the embedding makes of the text of each."""
+    different = sorted(set(texts))
+    features = embedding.text_features(different)
+    return replace(generated, text=features[torch.tensor([different.index(text) for text in texts])])
+
+
+def measure(
+    metric: Metric, generated: FeatureSet, reference: FeatureSet | None, embedding: Embedding | None = None
+) -> Measurement:
+    """The metric of what an embedding heard, its card completed by the embedding's.
+
+    The `embedding` is needed where the metric compares sound with text that the features do not come with.
+    """
+    if metric.needs == "text" and generated.text is None and embedding is not None:
+        generated = with_text(generated, metric.texts(generated.labels), embedding)
     return _completed(metric.measure(generated, reference), generated.card)
 
 

@@ -97,7 +97,44 @@ BUILTINS = (
         "evaluation.embeddings.mel_statistics:MelStatistics",
         "Means and deviations over time of log-mel bands; no weights",
     ),
-    ("metric", "fad", "evaluation.metrics.fad:FAD", "Fréchet audio distance, with a bootstrap interval"),
+    ("metric", "fad", "evaluation.metrics.fad:FAD", "Fréchet audio distance, overall or by class (DCASE 2023 Task 7)"),
+    (
+        "metric",
+        "fad_infinity",
+        "evaluation.metrics.fad_infinity:FADInfinity",
+        "Fréchet audio distance without the bias of its counts",
+    ),
+    ("metric", "kad", "evaluation.metrics.kad:KAD", "Kernel audio distance, without bias"),
+    ("metric", "fid", "evaluation.metrics.fid:FID", "Fréchet distance in a classifier's features (SC09)"),
+    (
+        "metric",
+        "inception_score",
+        "evaluation.metrics.inception_score:InceptionScore",
+        "Certainty and evenness of classes",
+    ),
+    (
+        "metric",
+        "modified_inception_score",
+        "evaluation.metrics.modified_inception_score:ModifiedInceptionScore",
+        "Divergence of classes between clips, in closed form",
+    ),
+    (
+        "metric",
+        "am_score",
+        "evaluation.metrics.am_score:AMScore",
+        "Certainty of classes, and their shares as in training",
+    ),
+    ("metric", "kl", "evaluation.metrics.kl:KL", "Divergence of classes from real clips': by pair, class, or overall"),
+    (
+        "metric",
+        "precision",
+        "evaluation.metrics.precision:Precision",
+        "Share of generated clips that lie among real ones",
+    ),
+    ("metric", "recall", "evaluation.metrics.recall:Recall", "Share of real clips that lie among generated ones"),
+    ("metric", "density", "evaluation.metrics.density:Density", "How densely generated clips lie among real ones"),
+    ("metric", "coverage", "evaluation.metrics.coverage:Coverage", "Share of real clips with a generated one nearby"),
+    ("metric", "clap_score", "evaluation.metrics.clap_score:CLAPScore", "Cosine of clips and their text"),
 )
 
 

@@ -39,6 +39,10 @@ SURFACE = {
         *("model", "clip", "--out", "--label", "--start", "--nfe", "--num-steps", "--set", "--device", "--quiet"),
     ],
     "export": ["run", "--out", "--checkpoint"],
+    "evaluate": [
+        *("--generated", "--reference", "--metric", "--embedding", "--split", "--json", "--save-reference"),
+        *("--device", "--quiet"),
+    ],
     "bench-samplers": [
         "run",
         "--solver",

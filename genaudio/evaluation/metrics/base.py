@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from genaudio.core.component import Component
+from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.feature_set import FeatureSet
 
 
@@ -36,6 +37,10 @@ class Metric(Component, ABC):
     def protocol_embedding(self) -> Mapping[str, Any] | None:
         """The embedding that the metric's protocol prescribes, as a recipe writes it; None: as the user chooses."""
         return None
+
+    def texts(self, labels: Sequence[str | None]) -> tuple[str, ...]:
+        """The text that a clip of each class is compared with, of a metric that needs text."""
+        raise GenaudioError(f"{type(self).__name__} compares no text", expected="a metric of sound and text")
 
     @abstractmethod
     def measure(self, generated: FeatureSet, reference: FeatureSet | None) -> Measurement:

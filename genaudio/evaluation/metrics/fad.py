@@ -2,45 +2,88 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
+
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
-from genaudio.evaluation.bootstrap import bootstrap_interval
 from genaudio.evaluation.feature_set import FeatureSet
-from genaudio.evaluation.frechet import checked_features, frechet_distance
-from genaudio.evaluation.metrics.base import Measurement, Metric
+from genaudio.evaluation.metrics.base import Measurement
+from genaudio.evaluation.metrics.gaussian import distance_from, limits, reference_gaussian
+from genaudio.evaluation.metrics.sampled import Part, Sampled, needed
+
+DCASE_CLIPS = 100  # of a class that DCASE 2023 Task 7 asks for
 
 
-class FAD(Metric):
+class FAD(Sampled):
     """Fréchet distance between the embeddings of generated and of real clips; 0: alike in mean and covariance.
 
     The value depends on the embedding and on both counts (with few clips it reads too high), so figures compare only
     where those are equal. Its interval is the bootstrap's over the generated clips.
+
+    `preset: dcase2023_task7` is the protocol of that challenge as its evaluator has it, faults of its audio included
+    (which are the embedding's): one distance a class, and their mean. `by_class` does the same with any embedding.
     """
 
-    draws: int = parameter(200, ge=0, description="Bootstrap draws for the interval; 0: none")
-    coverage: float = parameter(0.95, gt=0, lt=1, description="Share of the draws that the interval holds")
-    seed: int = parameter(0, ge=0, description="Seed of the draws")
+    preset: Literal["default", "dcase2023_task7"] = parameter(
+        "default",
+        description="`dcase2023_task7`: the challenge's protocol, with its own embedding, by class",
+        source="github.com/DCASE2023-Task7-Foley-Sound-Synthesis/dcase2023_task7_eval_fad",
+    )
+    frames: Literal["all", "mean"] = parameter(
+        "all", description="`all`: every frame is a row, as VGGish's FAD has it; `mean`: the mean of a clip's frames"
+    )
+    by_class: bool = parameter(False, description="A distance for each class, and their mean as the value")
+
+    @model_validator(mode="after")
+    def _preset_holds(self) -> Self:
+        if self.preset == "dcase2023_task7" and self.frames != "all":
+            raise ValueError("the protocol `dcase2023_task7` takes every frame: leave `frames` at `all`")
+        return self
+
+    @property
+    def protocol_embedding(self) -> Mapping[str, Any] | None:
+        """The challenge's VGGish for its preset, else None."""
+        if self.preset == "dcase2023_task7":
+            return {"type": "vggish", "protocol": "dcase2023_task7"}
+        return None
 
     def measure(self, generated: FeatureSet, reference: FeatureSet | None) -> Measurement:
-        """The distance, and its interval."""
-        if reference is None:
-            raise GenaudioError("no reference", expected="real clips to compare with")
-        checked_features(generated.features, "the generated clips' features")
-        value = frechet_distance(generated.features, reference.features)
-        low, high = bootstrap_interval(
-            lambda drawn: frechet_distance(generated.select(drawn).features, reference.features),
-            generated.clips,
-            value,
-            draws=self.draws,
-            coverage=self.coverage,
-            seed=self.seed,
+        """The distance and its interval; of the classes too where they are measured apart."""
+        reference = needed(reference)
+        if self.frames == "mean":
+            generated, reference = generated.averaged(), reference.averaged()
+        facts = {"protocol": self.preset, "dimensions": generated.features.shape[1], "frames": self.frames}
+        bounds = (0.0, math.inf)
+        if self.by_class or self.preset == "dcase2023_task7":
+            parts = {
+                label: self._part(generated.of_class(label), reference.of_class(label))
+                for label in common_classes(generated, reference)
+            }
+            return self.of_classes(parts, generated, reference, bounds=bounds, **facts)
+        part = self._part(generated, reference)
+        return self.bootstrapped(part.statistic, generated, reference, bounds=bounds, notes=part.notes, **facts)
+
+    def _part(self, generated: FeatureSet, reference: FeatureSet) -> Part:
+        real = reference_gaussian(reference)
+        notes = limits(generated, reference)
+        if self.preset == "dcase2023_task7" and generated.clips != DCASE_CLIPS:
+            notes.append(f"{generated.clips} generated clips; the protocol has {DCASE_CLIPS} of a class")
+        return Part(generated, reference, lambda drawn: distance_from(real, generated, drawn), notes)
+
+
+def common_classes(generated: FeatureSet, reference: FeatureSet) -> tuple[str, ...]:
+    """The reference's classes; raises `GenaudioError` where a class or a label is missing."""
+    if not reference.found_classes or None in generated.labels:
+        raise GenaudioError(
+            "clips without a class", expected="a class for each clip", mend="put each class into a folder of its own"
         )
-        card = {
-            "generated": generated.clips,
-            "reference": reference.clips,
-            "dimensions": generated.features.shape[1],
-            "interval": "bootstrap over the generated clips, centred" if self.draws else "none",
-            "draws": self.draws,
-            "coverage": self.coverage,
-        }
-        return Measurement(value, (max(0.0, low), high), card)
+    differing = sorted(set(reference.found_classes) ^ set(generated.found_classes))
+    if differing:
+        raise GenaudioError(
+            f"the classes of generated and real clips differ in {', '.join(differing)}", expected="the same classes"
+        )
+    return reference.found_classes

@@ -1,0 +1,58 @@
+"""What the Fréchet metrics share: the Gaussian of a set of features, and what its counts allow to conclude.
+
+Shapes: features (rows, dimensions).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from genaudio.core.errors import GenaudioError
+from genaudio.evaluation.feature_set import FeatureSet
+from genaudio.evaluation.frechet import Gaussian
+
+ENOUGH = 10  # rows a dimension from which the bias of a Fréchet distance is small beside what it tells apart
+GENERATED, REFERENCE = "the generated clips' features", "the reference's features"
+
+
+def gaussian(features: FeatureSet, name: str) -> Gaussian:
+    """The Gaussian of the rows, or of the moments where there is no more."""
+    if features.moments is not None and not features.clips:
+        return Gaussian.of_moments(features.moments.mean, features.moments.covariance, "the reference's")
+    return Gaussian.of(features.features, name)
+
+
+def reference_gaussian(reference: FeatureSet) -> Gaussian:
+    """The reference's Gaussian; raises `GenaudioError` if its clips are all alike, which is no distribution."""
+    found = gaussian(reference, REFERENCE)
+    if found.spread <= 0:
+        raise GenaudioError(
+            "reference clips whose features are all equal", expected="clips that differ", mend="look for silent clips"
+        )
+    return found
+
+
+def distance_from(reference: Gaussian, generated: FeatureSet, drawn: Tensor) -> float:
+    """The Fréchet distance of the drawn clips from the reference."""
+    return Gaussian.of(generated.select(drawn).features, GENERATED).distance(reference)
+
+
+def rows(features: FeatureSet) -> int:
+    """How many rows there are, or were when the moments were taken."""
+    return features.moments.count if features.moments is not None else len(features.features)
+
+
+def limits(generated: FeatureSet, reference: FeatureSet) -> list[str]:
+    """What is to be known of a Fréchet distance of so many rows in so many dimensions."""
+    dimensions = generated.features.shape[1]
+    notes = []
+    for features, name in ((generated, "generated"), (reference, "reference")):
+        count = rows(features)
+        if count < ENOUGH * dimensions:
+            notes.append(
+                f"{count} {name} rows of {dimensions} dimensions: fewer than {ENOUGH} a dimension, so that the value "
+                "reads too high; compare only values of equal counts"
+            )
+    if len(generated.features) > 1 and float(generated.features.var(0).max()) == 0:
+        notes.append("the generated clips' features are all equal")
+    return notes

@@ -1,0 +1,224 @@
+"""An evaluation: metrics of generated clips, most beside real ones, each with its interval and how it was computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+import genaudio
+from genaudio.core.errors import GenaudioError, Problem, RunError
+from genaudio.core.progress import Progress
+from genaudio.evaluation.clip_features import clip_features
+from genaudio.evaluation.clip_set import ClipSet
+from genaudio.evaluation.embeddings.base import Embedding
+from genaudio.evaluation.feature_set import FeatureSet
+from genaudio.evaluation.metrics.base import Measurement, Metric
+from genaudio.evaluation.reference_statistics import check_same_embedding
+from genaudio.plugins.manager import registry
+from genaudio.runs.blocks import build_block, describe
+from genaudio.runs.evaluation_notes import notes_on
+from genaudio.runs.evaluation_sources import spelled_alike
+from genaudio.training.device import resolve_device
+
+FORMAT = 1
+_SET_FACTS = (
+    "clips",
+    "silent_clips",
+    "sample_rates",
+    "seconds",
+)  # of a card: what is said of a set, not of the hearing
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What to measure, with what, and beside what.
+
+    A metric whose protocol prescribes an embedding gets that one, unless `embedding_chosen`: then the user's choice
+    holds for all. A metric that cannot be computed is an error where `required`, else a note.
+    """
+
+    generated: ClipSet
+    reference: ClipSet | FeatureSet | None
+    metrics: Mapping[str, Metric]  # by the names that results have
+    embedding: Embedding
+    embedding_chosen: bool = False
+    required: bool = True
+    reference_name: str = ""
+
+    def embedding_of(self, metric: Metric) -> Embedding:
+        """What this metric hears with."""
+        prescribed = metric.protocol_embedding
+        if prescribed is None or self.embedding_chosen:
+            return self.embedding
+        return cast(Embedding, build_block("embedding", prescribed))
+
+
+class Evaluator:
+    """Does what a request asks for. Each set of clips is heard once by each embedding, and never if it is cached."""
+
+    def __init__(
+        self,
+        request: EvaluationRequest,
+        *,
+        device: str = "auto",
+        cache: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.request = request
+        self._device = resolve_device(device)
+        self._cache, self._progress = cache, progress or Progress()
+        self._heard: dict[tuple[str, str], FeatureSet] = {}
+        reference = request.reference
+        self._reference = None if reference is None else spelled_alike(reference, request.generated.classes)
+
+    def results(self) -> dict[str, Any]:
+        """What `--json` writes; raises `GenaudioError` with everything that keeps metrics from being computed."""
+        request = self.request
+        metrics, problems = self._possible()
+        found = []
+        for name, metric in metrics.items():
+            try:
+                found.append(self._entry(name, metric))
+            except GenaudioError as error:
+                problems += [replace(problem, path=problem.path or name) for problem in error.problems]
+        if problems and (request.required or not found):
+            raise GenaudioError.of(list(dict.fromkeys(problems)))
+        cards = [self._card_of(side) for side in ("generated", "reference")]
+        notes = [f"{problem.path} is left out: {problem.given}" for problem in problems]
+        return {
+            "format": FORMAT,
+            "genaudio": genaudio.__version__,
+            "generated": self._set_facts(str(request.generated.folder), cards[0]),
+            "reference": None if cards[1] is None else self._set_facts(self._source, cards[1]),
+            "device": self._device.type,
+            "metrics": found,
+            "notes": notes_on(request.generated.classes, self._classes_of_reference(), *cards) + notes,
+        }
+
+    def reference_features(self) -> FeatureSet:
+        """What the request's embedding hears in the reference, for `save_statistics`; its own spelling of classes."""
+        given = self.request.reference
+        if given is None:
+            raise RunError("no reference", expected="one, whose statistics are to be saved", mend="give --reference")
+        if isinstance(given, FeatureSet):
+            return given
+        return replace(self._hear("reference", given, self.request.embedding), labels=given.labels)
+
+    def _possible(self) -> tuple[dict[str, Metric], list[Problem]]:
+        """The metrics that have what they need, before anything is heard, and what the others lack."""
+        problems = []
+        possible = {}
+        for name, metric in self.request.metrics.items():
+            problem = self._missing(metric)
+            if problem is None:
+                possible[name] = metric
+            else:
+                problems.append(replace(problem, path=name))
+        if problems and (self.request.required or not possible):
+            raise GenaudioError.of(problems)
+        return possible, problems
+
+    def _missing(self, metric: Metric) -> Problem | None:
+        """What the metric lacks."""
+        if metric.needs_reference and self.request.reference is None:
+            return Problem("no reference", "real clips to compare with", "give --reference DIR, a recipe or statistics")
+        embedding = self.request.embedding_of(metric)
+        name = registry().name_of("embedding", embedding)
+        if metric.needs == "log_probabilities" and not embedding.classes:
+            mend = "give --embedding classifier (see gen train-classifier) or panns"
+            return Problem(f"the embedding {name} tells no classes apart", "one that classifies", mend)
+        if metric.needs == "text" and type(embedding).text_features is Embedding.text_features:
+            return Problem(f"the embedding {name} reads no text", "one of sound and text", "give --embedding clap")
+        return None
+
+    def _entry(self, name: str, metric: Metric) -> dict[str, Any]:
+        """A metric as the results hold it."""
+        request, embedding = self.request, self.request.embedding_of(metric)
+        generated = self._hear("generated", request.generated, embedding)
+        reference = self._real(generated, embedding) if metric.needs_reference else None
+        if metric.needs == "text":
+            generated = replace(generated, text=_text_features(embedding, metric.texts(generated.labels)))
+        measurement = metric.measure(generated, reference)
+        card = {key: fact for key, fact in generated.card.items() if key not in _SET_FACTS}
+        silent = {"generated": generated.card["silent_clips"]}
+        if reference is not None:
+            silent["reference"] = reference.card.get("silent_clips")
+        notes = list(measurement.card.get("notes", ()))
+        if request.embedding_chosen and metric.protocol_embedding is not None:
+            notes.append(f"with another embedding than its protocol's ({metric.protocol_embedding['type']})")
+        return {
+            "name": name,
+            "metric": describe("metric", metric),
+            "better": metric.better,
+            **_plain(measurement),
+            "card": card | {"silent_clips": silent} | dict(measurement.card) | ({"notes": notes} if notes else {}),
+        }
+
+    def _real(self, generated: FeatureSet, embedding: Embedding) -> FeatureSet | None:
+        """What the embedding hears in the reference, or the statistics that are given, if they are of the same."""
+        reference = self._reference
+        if isinstance(reference, FeatureSet):
+            check_same_embedding(generated.card, reference.card, self._source)
+            return reference
+        return None if reference is None else self._hear("reference", reference, embedding)
+
+    def _hear(self, side: str, clips: ClipSet, embedding: Embedding) -> FeatureSet:
+        """What an embedding hears in one side's clips, once."""
+        name = registry().name_of("embedding", embedding)
+        key = (side, str(describe("embedding", embedding)))
+        if key not in self._heard:
+            self._progress.say(f"evaluate: {name} hears the {len(clips.clips)} clips of {clips.folder}")
+            self._heard[key] = clip_features(
+                embedding, name, clips, device=self._device, cache=self._cache, progress=self._progress
+            )
+        return self._heard[key]
+
+    def _card_of(self, side: str) -> Mapping[str, Any] | None:
+        """The card of a side, of the first embedding that heard it."""
+        if side == "reference" and isinstance(self._reference, FeatureSet):
+            return self._reference.card
+        return next((heard.card for (other, _), heard in self._heard.items() if other == side), None)
+
+    def _set_facts(self, source: str, card: Mapping[str, Any] | None) -> dict[str, Any]:
+        return {"source": source, **{key: (card or {}).get(key) for key in _SET_FACTS}}
+
+    def _classes_of_reference(self) -> tuple[str, ...]:
+        reference = self._reference
+        if reference is None:
+            return ()
+        return reference.classes if isinstance(reference, ClipSet) else reference.found_classes
+
+    @property
+    def _source(self) -> str:
+        """What the reference is called."""
+        reference = self.request.reference
+        return self.request.reference_name or (str(reference.folder) if isinstance(reference, ClipSet) else "reference")
+
+
+def _text_features(embedding: Embedding, texts: tuple[str, ...]) -> Tensor:
+    """`(clips, dimensions)`: each text is read once."""
+    different = list(dict.fromkeys(texts))
+    features = embedding.text_features(different)
+    return features[torch.tensor([different.index(text) for text in texts])]
+
+
+def _plain(measurement: Measurement) -> dict[str, Any]:
+    """Value, interval and those of the classes as JSON holds them: what is not finite is null."""
+    return {
+        "value": _finite(measurement.value),
+        "interval": [_finite(end) for end in measurement.interval],
+        "by_class": {
+            label: {key: part for key, part in _plain(one).items() if key != "by_class"} | {"card": dict(one.card)}
+            for label, one in measurement.by_class.items()
+        },
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
