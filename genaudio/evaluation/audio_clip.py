@@ -1,4 +1,4 @@
-"""One clip to evaluate or to audit, and where its sound comes from: a file, or a dataset that is open.
+"""One clip to evaluate or to audit, and where its sound comes from: a file, an open dataset, or memory.
 
 Shapes: waveform (channels, time), float32.
 """
@@ -93,6 +93,18 @@ class DatasetClip(AudioClip):
         return _LoadedSamples(
             self.name, self.clips.clip(self.index, self.seed).waveform.numpy(), self.clips.sample_rate
         )
+
+
+@dataclass(frozen=True)
+class WaveformClip(AudioClip):
+    """A clip in memory, `(channels, time)` at a rate in Hz: one that was generated and is not on disk."""
+
+    samples: Tensor
+    rate: int
+
+    def load(self) -> LoadedClip:
+        """Its samples."""
+        return _LoadedSamples(self.name, self.samples.cpu().float().numpy(), self.rate)
 
 
 @dataclass(frozen=True)

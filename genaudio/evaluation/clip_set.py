@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from genaudio.core.errors import DataError
 from genaudio.core.seeds import derive_seed
 from genaudio.datasets.audio import SUFFIXES
 from genaudio.datasets.base import Clips
 from genaudio.datasets.files import audio_files
-from genaudio.evaluation.audio_clip import AudioClip, DatasetClip, SoundFile
+from genaudio.evaluation.audio_clip import AudioClip, DatasetClip, SoundFile, WaveformClip
 from genaudio.evaluation.label_spelling import spelled_as
 
 ENDLESS = 1000  # clips that are taken of a source without end when nobody says how many
@@ -78,6 +79,17 @@ class ClipSet:
         if not chosen:
             raise DataError(f"no clips of {source}", expected="at least one")
         return cls(Path(source), tuple(chosen))
+
+    @classmethod
+    def of_waveforms(
+        cls, waveforms: Iterable[Tensor], sample_rate: int, labels: Sequence[str | None], *, source: str = "memory"
+    ) -> ClipSet:
+        """Clips `(channels, time)` in memory, all at one rate (Hz); their names are their numbers."""
+        clips = tuple(
+            WaveformClip(Path(source) / str(number), str(number), label, waveform, sample_rate)
+            for number, (waveform, label) in enumerate(zip(waveforms, labels, strict=True))
+        )
+        return cls(Path(source), clips)
 
     @property
     def labels(self) -> tuple[str | None, ...]:

@@ -6,7 +6,8 @@ metrics.jsonl    the training log
 checkpoints/     what a resumed training needs
 model/           the exported model: model.json, model.safetensors
 samples/         manifest.json, one folder of sound files a class
-evaluation/      results.json; classifier/, the classifier of the run's classes where the recipe asks for one
+classifier/      the classifier of the dataset's classes that evaluation listens with, where the recipe asks for one
+evaluation/      results.json: what the metrics say of the samples
 audit/           audit.json, audit.html: which generated clips are copies
 report.html      the page to open
 previous/        what an overridden stage had produced, never deleted by the program
@@ -39,6 +40,7 @@ class RunDirectory:
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
         self.samples = path / "samples"
+        self.classifier = path / "classifier"
         self.evaluation = path / "evaluation"
         self.audit = path / "audit"
         self.report = path / "report.html"

@@ -6,6 +6,8 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from genaudio.reports.data import Table as ReportTable
+
 _WIDTH = 160  # columns at most: a terminal wraps what is wider than itself
 
 
@@ -33,7 +35,24 @@ def text(results: Mapping[str, Any]) -> str:
     buffer = io.StringIO()
     Console(file=buffer, width=_WIDTH, color_system=None, markup=False, highlight=False).print(table)
     lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
-    return "\n".join([*(line for line in lines if line), *(f"note: {note}" for note in _notes(results))])
+    return "\n".join([*(line for line in lines if line), *(f"note: {note}" for note in notes_of(results))])
+
+
+def report_table(results: Mapping[str, Any]) -> ReportTable:
+    """The same for the page of a run: one row a metric, rows of its classes below."""
+    rows: list[list[object]] = []
+    for entry in results["metrics"]:
+        card = entry["card"]
+        rows.append([entry["name"], *_figures(entry), entry["better"], card.get("embedding"), *_counts(card)])
+        rows += [
+            [f"· {label}", *_figures(one), "", "", *_counts(one["card"])] for label, one in entry["by_class"].items()
+        ]
+    return ReportTable(
+        "Evaluation",
+        ("metric", "value", "95% interval", "better", "embedding", "generated", "reference"),
+        rows,
+        "Compare values of equal counts, embedding and weights alone; evaluation/results.json says how each was computed.",
+    )
 
 
 def _figures(entry: Mapping[str, Any]) -> tuple[str, str]:
@@ -49,7 +68,7 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def _notes(results: Mapping[str, Any]) -> list[str]:
+def notes_of(results: Mapping[str, Any]) -> list[str]:
     """Those of the whole, and of each metric."""
     own = [f"{entry['name']}: {note}" for entry in results["metrics"] for note in entry["card"].get("notes", ())]
     return [*results["notes"], *own]

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-import genaudio
 from genaudio.core.errors import RunError
-from genaudio.core.registry import suggestion
-from genaudio.plugins.manager import notify, registry
+from genaudio.plugins.manager import notify
 from genaudio.reports.data import ReportData, Sound
 from genaudio.reports.page import write_report
-from genaudio.runs.guidance import GuidanceBlock, check_weak_model, weak_paths, without_condition
+from genaudio.runs.evaluation_stage import evaluate, periodic_evaluation, read_results
+from genaudio.runs.evaluation_table import notes_of, report_table
+from genaudio.runs.guidance import check_weak_model, weak_paths
 from genaudio.runs.model import AudioFormat, Model, load, load_weak, pack
+from genaudio.runs.recipe_evaluation import check_evaluation
+from genaudio.runs.recipe_sampling import guidance_of, sampling_labels, sampling_plan
 from genaudio.runs.samples import SampleRequest, write_samples
-from genaudio.runs.sampling import SamplingPlan
 from genaudio.runs.tuned import is_open
+from genaudio.runs.versions import versions
+from genaudio.training.best import best_of
 from genaudio.training.device import resolve_device
 from genaudio.training.log import read_metrics
 from genaudio.training.model import DiffusionModel, build_model
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from genaudio.datasets.base import Clip, Clips
     from genaudio.networks.conditioners.base import Conditioner
     from genaudio.runs.pipeline import RunContext
-    from genaudio.samplers.schedules.base import Schedule
 
 
 def check(context: RunContext, *, sampling: bool) -> None:
@@ -45,11 +43,12 @@ def check(context: RunContext, *, sampling: bool) -> None:
     resolve_device(recipe.device)
     clips = context.clips("train")
     conditioner = _conditioner(recipe, clips)
-    _sampling_labels(recipe, clips.classes if conditioner else ())
-    plan = _sampling_plan(recipe, recipe.schedule, conditional=conditioner is not None)
+    sampling_labels(recipe, clips.classes if conditioner else ())
+    plan = sampling_plan(recipe, recipe.schedule, conditional=conditioner is not None)
     if not is_open(plan.schedule):
         plan.schedule.sigmas(plan.num_steps, recipe.preconditioner.sigma_min, recipe.preconditioner.sigma_max)
     _untrained(recipe, clips)
+    check_evaluation(context)
     for path in weak_paths(plan.guidance) if sampling else ():
         weak, audio = load_weak(path, "cpu"), AudioFormat(clips.sample_rate, clips.channels, clips.length)
         check_weak_model(path, weak, recipe.representation, audio, clips.classes, conditional=conditioner is not None)
@@ -83,12 +82,6 @@ def train(context: RunContext) -> dict[str, object]:
         label_dropout=conditioner.dropout if conditioner else 0.0,
         device=device,
     )
-    trained = Trainer(
-        job,
-        files.path,
-        progress=context.progress,
-        observer=lambda step, row: notify("genaudio_step_end", step=step, metrics=row),
-    ).run()
     components = {
         "representation": recipe.representation,
         "network": recipe.network,
@@ -96,7 +89,7 @@ def train(context: RunContext) -> dict[str, object]:
         "preconditioner": preconditioner,
         "schedule": recipe.schedule,
         "solver": recipe.solver,
-        "guidance": _guidance(recipe, conditional=conditioner is not None),
+        "guidance": guidance_of(recipe, conditional=conditioner is not None),
     }
     card = {
         "name": recipe.name,
@@ -105,13 +98,28 @@ def train(context: RunContext) -> dict[str, object]:
         "budget": {"nfe": recipe.sampling.nfe, "num_steps": recipe.sampling.num_steps},
     }
     audio = AudioFormat(clips.sample_rate, clips.channels, clips.length)
-    Model(trained, pack(components), clips.classes, audio, device, card).save(files.model)
+    whole = Model(model, pack(components), clips.classes, audio, device, card)
+    trained = Trainer(
+        job,
+        files.path,
+        progress=context.progress,
+        observer=lambda step, row: notify("genaudio_step_end", step=step, metrics=row),
+        evaluation=periodic_evaluation(context, whole),
+    ).run()
+    best = best_of(files.checkpoints) if recipe.evaluation.keep == "best" else None
+    if best is not None:
+        best.load(trained)
+        context.progress.say(f"the model is that of step {best.step}, the best by {best.name}: {best.value:.4g}")
+        whole = replace(whole, card={**card, "step": best.step})
+    replace(whole, weights=trained).save(files.model)
+    kept = {} if best is None else {"kept": {"step": best.step, best.name: best.value}}
     return {
         "device": str(device),
         "parameters": parameters,
         "sigma_data": sigma_data,
         "clips": clips.size,
         "rejected": [vars(rejected) for rejected in clips.rejected],
+        **kept,
     }
 
 
@@ -126,54 +134,16 @@ def _untrained(recipe: Recipe, clips: Clips) -> tuple[tuple[int, int, int], Diff
     return shape, build_model(recipe.network, conditioner, shape, len(clips.classes), recipe.seed)
 
 
-def _guidance(recipe: Recipe, *, conditional: bool) -> GuidanceBlock:
-    return recipe.guidance if conditional else without_condition(recipe.guidance)
-
-
-def _sampling_plan(recipe: Recipe, schedule: Schedule, *, conditional: bool, sigma_data: float = 0.5) -> SamplingPlan:
-    """How the recipe samples; before training, when `sigma_data` is not known, only good for checking the budget."""
-    budget = recipe.sampling
-    return SamplingPlan.of(
-        recipe.solver,
-        schedule,
-        _guidance(recipe, conditional=conditional),
-        sigma_data=sigma_data,
-        nfe=budget.nfe,
-        num_steps=budget.num_steps,
-    )
-
-
-def _sampling_labels(recipe: Recipe, classes: tuple[str, ...]) -> tuple[str | None, ...]:
-    """The labels to sample; asked for before training too, since hours of it should not end in a misspelt label."""
-    wanted = recipe.sampling.labels
-    if not classes:
-        if wanted:
-            raise RunError(
-                f"sampling.labels is {', '.join(wanted)}",
-                expected="no labels, as the model is trained without classes",
-                mend="remove sampling.labels, or give the recipe a conditioner and a dataset with classes",
-            )
-        return (None,)
-    for label in wanted or ():
-        if label not in classes:
-            raise RunError(
-                f"sampling.labels has {label!r}",
-                expected=f"some of {', '.join(classes)}",
-                mend=suggestion(label, classes),
-            )
-    return wanted or classes
-
-
 def sample(context: RunContext) -> dict[str, object]:
     """Generate clips of every label with the sampler that the recipe names now."""
     recipe, files = context.recipe, context.directory
     model = load(files.path, recipe.device)
     settings = recipe.sampling
     schedule = model.own_schedule(recipe.schedule, recipe.solver)
-    plan = _sampling_plan(recipe, schedule, conditional=model.conditional, sigma_data=model.sigma_data)
+    plan = sampling_plan(recipe, schedule, conditional=model.conditional, sigma_data=model.sigma_data)
     plan = replace(plan, weak=model.weak_models(plan.guidance))
     request = SampleRequest(
-        labels=_sampling_labels(recipe, model.classes if model.conditional else ()),
+        labels=sampling_labels(recipe, model.classes if model.conditional else ()),
         clips_per_label=settings.clips_per_class,
         plan=plan,
         seed=recipe.seed if settings.seed is None else settings.seed,
@@ -221,7 +191,8 @@ def report(context: RunContext) -> dict[str, object]:
         "clips": len(manifest["clips"]),
         "seconds a clip": manifest["seconds_per_clip"] or "made in an earlier try",
     }
-    notes = []
+    results = read_results(files.evaluation / "results.json")
+    notes = [f"evaluation: {note}" for note in notes_of(results)]
     if clips.rejected:
         names = ", ".join(f"{r.identity} ({r.reason})" for r in clips.rejected[:10])
         notes.append(f"{len(clips.rejected)} files were left out of training: {names}")
@@ -243,6 +214,7 @@ def report(context: RunContext) -> dict[str, object]:
             facts=facts,
             sampling=sampling,
             versions=versions(),
+            tables=[report_table(results)] if results["metrics"] else [],
             timings={stage: done["seconds"] for stage, done in record.items()},
             notes=notes,
         ),
@@ -307,16 +279,3 @@ def _spelled(component: dict[str, Any] | list[dict[str, Any]]) -> str:
         return ", then ".join(map(_spelled, component))
     fields = ", ".join(f"{key} {value}" for key, value in component.items() if key != "type")
     return f"{component['type']} ({fields})" if fields else str(component["type"])
-
-
-def versions() -> dict[str, str]:
-    """Versions that a result depends on: genaudio, plugins in use, torch, Python, the machine."""
-    plugins = {e.distribution: e.version for e in registry().entries() if e.distribution != "genaudio"}
-    return {
-        "genaudio": genaudio.__version__,
-        **plugins,
-        "torch": str(torch.__version__),
-        "torchaudio": importlib.metadata.version("torchaudio"),
-        "Python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }

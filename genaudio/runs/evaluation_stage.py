@@ -1,0 +1,114 @@
+"""The stage `evaluate` of a run, and the same measurements while it trains."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import genaudio
+from genaudio.core.errors import GenaudioError, RunError
+from genaudio.core.files import write_json
+from genaudio.core.progress import Progress
+from genaudio.core.seeds import derive_seed
+from genaudio.datasets.cache import default_cache
+from genaudio.evaluation.clip_set import ClipSet
+from genaudio.evaluation.metrics.base import Metric
+from genaudio.runs.evaluator import FORMAT, EvaluationRequest, Evaluator
+from genaudio.runs.recipe_evaluation import EvaluationParts, best_by, evaluation_parts, metrics_of
+from genaudio.runs.recipe_sampling import sampling_labels
+from genaudio.training.best import PeriodicEvaluation
+from genaudio.training.model import DiffusionModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from genaudio.runs.model import Model
+    from genaudio.runs.pipeline import RunContext
+
+
+def evaluate(context: RunContext) -> dict[str, object]:
+    """Measure the run's samples with the recipe's metrics; what cannot be measured is noted, and ends no run."""
+    recipe, files = context.recipe, context.directory
+    results: dict[str, Any] = {"format": FORMAT, "genaudio": genaudio.__version__, "metrics": [], "notes": []}
+    if metrics_of(recipe):
+        parts = evaluation_parts(context)
+        try:
+            results = _evaluator(parts, ClipSet.of_folder(files.samples), context, required=False).results()
+        except GenaudioError as error:
+            results["notes"] = [f"{problem.path or 'nothing'}: {problem.given}" for problem in error.problems]
+        results["notes"] = [*parts.notes, *results["notes"]]
+    write_json(files.evaluation / "results.json", results)
+    return {"metrics": {entry["name"]: entry["value"] for entry in results["metrics"]}}
+
+
+def periodic_evaluation(context: RunContext, model: Model) -> PeriodicEvaluation | None:
+    """What to measure while training, as the recipe says; None where it says nothing.
+
+    `model` is what is trained, for all but its weights. Each time the same items are sampled, with the recipe's
+    sampler, and measured without bootstrap draws.
+    """
+    recipe = context.recipe
+    settings = recipe.evaluation
+    if settings.every is None:
+        return None
+    name = best_by(recipe)
+    parts = evaluation_parts(context)
+    plan = model.plan()
+    labels = sampling_labels(recipe, model.classes if model.conditional else ())
+    wanted = [label for label in labels for _ in range(settings.clips_per_class)]
+    quick = replace(parts, metrics={key: _without_draws(metric) for key, metric in parts.metrics.items()})
+    seed = derive_seed(recipe.seed, "evaluation")
+
+    def measure(weights: DiffusionModel, step: int) -> dict[str, float]:
+        averaged = replace(model, weights=weights)
+        context.progress.start(f"sample after step {step}", len(wanted), unit="clips")
+        clips = list(
+            averaged.stream(plan, range(len(wanted)), wanted, seed, batch_size=1, on_step=context.progress.update)
+        )
+        context.progress.finish()
+        waveforms = torch.cat(clips)
+        if not bool(waveforms.isfinite().all()):
+            raise RunError(f"the clips sampled after step {step} are not finite", expected="finite samples")
+        generated = ClipSet.of_waveforms(waveforms, model.sample_rate, wanted, source=f"step {step}")
+        found = _evaluator(quick, generated, context, required=True, quiet=True).results()["metrics"]
+        return {entry["name"]: float(entry["value"]) for entry in found}
+
+    return PeriodicEvaluation(settings.every, measure, name, parts.metrics[name].better)
+
+
+def _evaluator(
+    parts: EvaluationParts, generated: ClipSet, context: RunContext, *, required: bool, quiet: bool = False
+) -> Evaluator:
+    request = EvaluationRequest(
+        generated=generated,
+        reference=parts.reference,
+        metrics=parts.metrics,
+        embedding=parts.embedding,
+        required=required,
+        reference_name=parts.reference_name,
+    )
+    progress = Progress() if quiet else context.progress
+    return Evaluator(request, device=context.recipe.device, cache=default_cache(), progress=progress)
+
+
+def _without_draws(metric: Metric) -> Metric:
+    """The metric without its bootstrap, which a course over steps has no use for."""
+    return metric.model_copy(update={"draws": 0}) if "draws" in type(metric).model_fields else metric
+
+
+def read_results(path: Path) -> Mapping[str, Any]:
+    """The results of the stage; raises `RunError` if they cannot be read."""
+    try:
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        _ = results["metrics"], results["notes"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path} cannot be read: {error!r}",
+            expected="the results as they were written",
+            mend="make them again with --only evaluate --force, then the report",
+        ) from error
+    return results

@@ -1,0 +1,133 @@
+"""What a recipe evaluates with: its metrics, its embedding with weights, and the real clips to compare with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import genaudio
+from genaudio.core.errors import RecipeError
+from genaudio.core.registry import suggestion
+from genaudio.evaluation.clip_set import ClipSet
+from genaudio.evaluation.embeddings.base import Embedding
+from genaudio.evaluation.embeddings.classifier import ClassifierEmbedding
+from genaudio.evaluation.feature_set import FeatureSet
+from genaudio.evaluation.metrics.base import Metric
+from genaudio.runs.blocks import describe
+from genaudio.runs.classifier import ClassifierRequest, make_classifier
+from genaudio.runs.contenders import named
+from genaudio.runs.evaluation_sources import open_reference
+
+if TYPE_CHECKING:
+    from genaudio.core.recipe import Recipe
+    from genaudio.datasets.base import Split
+    from genaudio.runs.pipeline import RunContext
+
+SPLITS = ("train", "validation", "test")
+
+
+def metrics_of(recipe: Recipe) -> dict[str, Metric]:
+    """The recipe's metrics by their short names; none where it says null."""
+    block: Any = recipe.metric
+    return {} if block is None else named("metric", block if isinstance(block, tuple) else (block,))
+
+
+def best_by(recipe: Recipe) -> str:
+    """The name of the metric that the best weights are chosen by; raises `RecipeError` where there is none such."""
+    names = list(metrics_of(recipe))
+    wanted = recipe.evaluation.best_by
+    if not names:
+        raise RecipeError("evaluation.every, while metric is null", expected="a metric to evaluate by")
+    if wanted is None:
+        return names[0]
+    if wanted not in names:
+        raise RecipeError(
+            f"evaluation.best_by is {wanted!r}",
+            expected=f"one of the recipe's metrics: {', '.join(names)}",
+            mend=suggestion(wanted, names),
+        )
+    return wanted
+
+
+def check_evaluation(context: RunContext) -> None:
+    """Raise what an evaluation would stumble over after hours of training: a missing file, weights, a metric's name."""
+    recipe = context.recipe
+    if recipe.evaluation.every is not None:
+        best_by(recipe)
+    if not metrics_of(recipe):
+        return
+    reference = recipe.evaluation.reference
+    if reference in SPLITS:
+        context.clips(cast("Split", reference))
+    else:
+        open_reference(Path(reference))
+    embedding = recipe.embedding
+    if not (isinstance(embedding, ClassifierEmbedding) and embedding.weights is None):
+        check_weights(embedding)
+
+
+def check_weights(embedding: Embedding) -> None:
+    """Raise `GenaudioError` if the embedding's weights are not there or not what they should be."""
+    _ = embedding.sample_rate, embedding.weights_sha256, embedding.classes
+
+
+@dataclass(frozen=True)
+class EvaluationParts:
+    """Metrics by name, the embedding with its weights, the real clips, and what a reader should know of the choice."""
+
+    metrics: Mapping[str, Metric]
+    embedding: Embedding
+    reference: ClipSet | FeatureSet
+    reference_name: str
+    notes: tuple[str, ...]
+
+
+def evaluation_parts(context: RunContext) -> EvaluationParts:
+    """All of it for a run; trains the classifier of the run's dataset where the recipe asks for one."""
+    recipe = context.recipe
+    wanted = recipe.evaluation.reference
+    reference: ClipSet | FeatureSet
+    if wanted in SPLITS:
+        source = f"{recipe.type_name('dataset')}, {wanted}"
+        clips = context.clips(cast("Split", wanted))
+        reference = ClipSet.of_clips(clips, recipe.evaluation.reference_clips, seed=recipe.seed, source=source)
+    else:
+        source, reference = wanted, open_reference(Path(wanted))
+    embedding, notes = run_embedding(context)
+    return EvaluationParts(metrics_of(recipe), embedding, reference, source, notes)
+
+
+def run_embedding(context: RunContext) -> tuple[Embedding, tuple[str, ...]]:
+    """The recipe's embedding, a `classifier` without weights trained on the run's dataset, and notes on it.
+
+    The classifier is kept in the run directory and trained once. Of a dataset without classes there is none to train:
+    mel statistics take its place, which a note says.
+    """
+    recipe, folder = context.recipe, context.directory.classifier
+    embedding = recipe.embedding
+    if not isinstance(embedding, ClassifierEmbedding) or embedding.weights is not None:
+        return embedding, ()
+    if len(context.clips("train").classes) < 2:
+        rate = context.clips("train").sample_rate
+        note = "the dataset has no classes to train a classifier on: mel_statistics is the embedding instead"
+        return cast(Embedding, genaudio.create("embedding", "mel_statistics", rate=rate)), (note,)
+    request = ClassifierRequest(steps=embedding.steps, seed=embedding.seed, device=recipe.device)
+    if not _is_of(folder, recipe, request):
+        context.progress.say(f"training a classifier to evaluate with, {request.steps} steps, kept in {folder}")
+        shutil.rmtree(folder, ignore_errors=True)
+        make_classifier(recipe.dataset, folder, request, context.progress)
+    return embedding.with_weights(folder), ()
+
+
+def _is_of(folder: Path, recipe: Recipe, request: ClassifierRequest) -> bool:
+    """Whether the classifier in `folder` is what this recipe would train."""
+    try:
+        facts = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))["facts"]
+        wanted = json.loads(json.dumps(describe("dataset", recipe.dataset)))
+        return bool(facts["dataset"] == wanted and facts["steps"] == request.steps and facts["seed"] == request.seed)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
