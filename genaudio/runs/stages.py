@@ -17,7 +17,7 @@ from genaudio.core.registry import suggestion
 from genaudio.plugins.manager import notify, registry
 from genaudio.reports.data import ReportData, Sound
 from genaudio.reports.page import write_report
-from genaudio.runs.guidance import GuidanceBlock, check_weak_model, weak_paths, without_condition
+from genaudio.runs.guidance import GuidanceBlock, check_memories, check_weak_model, weak_paths, without_condition
 from genaudio.runs.model import AudioFormat, Model, load, load_weak, pack
 from genaudio.runs.samples import SampleRequest, write_samples
 from genaudio.runs.sampling import SamplingPlan
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def check(context: RunContext, *, sampling: bool) -> None:
     """Raise what training or sampling would stumble over: device, dataset, labels, budget, levels, network's shape.
 
-    `sampling` asks for the weak models of guidance too, which may be made from this very run before it samples.
+    `sampling` asks for what guidance reads from files too, which may be made from this very run before it samples.
     """
     recipe = context.recipe
     resolve_device(recipe.device)
@@ -50,8 +50,12 @@ def check(context: RunContext, *, sampling: bool) -> None:
     if not is_open(plan.schedule):
         plan.schedule.sigmas(plan.num_steps, recipe.preconditioner.sigma_min, recipe.preconditioner.sigma_max)
     _untrained(recipe, clips)
-    for path in weak_paths(plan.guidance) if sampling else ():
-        weak, audio = load_weak(path, "cpu"), AudioFormat(clips.sample_rate, clips.channels, clips.length)
+    if not sampling:
+        return
+    audio = AudioFormat(clips.sample_rate, clips.channels, clips.length)
+    check_memories(plan.guidance, recipe.representation, audio)
+    for path in weak_paths(plan.guidance):
+        weak = load_weak(path, "cpu")
         check_weak_model(path, weak, recipe.representation, audio, clips.classes, conditional=conditioner is not None)
 
 

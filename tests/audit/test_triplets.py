@@ -37,8 +37,8 @@ def test_alterations_are_a_gain_a_cut_and_faint_noise() -> None:
         assert 0.25 <= gain <= 1.25
         below = 10 * torch.log10(source.square().sum() * gain**2 / (kept - gain * source).square().sum())
         assert 77 < float(below) < 102
-        gains.add(round(gain, 3))
-    assert len(gains) == 20
+        gains.add(round(gain, 5))
+    assert len(gains) == 20  # each clip its own
 
 
 def test_silence_stays_silence() -> None:
