@@ -89,6 +89,12 @@ BUILTINS = (
         "samplers.guidance.autoguidance:Autoguidance",
         "Away from a weaker model: an earlier checkpoint or a smaller network",
     ),
+    (
+        "guidance",
+        "anti_memorization",
+        "samplers.guidance.anti_memorization:AntiMemorization",
+        "Away from the nearest training item where an estimate resembles it too much",
+    ),
     ("guidance", "interval", "samplers.guidance.interval:Interval", "Guidance in a range of noise levels alone"),
     ("guidance", "rescale", "samplers.guidance.rescale:Rescale", "Brings the deviation back to the unguided one's"),
     (

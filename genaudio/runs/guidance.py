@@ -1,4 +1,4 @@
-"""What guidance asks of the model that it guides: a condition, training without it, a weak model that fits."""
+"""What guidance asks of the model that it guides: a condition, training without it, files that fit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from genaudio.core.errors import RunError
 from genaudio.core.recipe_checks import cross_block_problems
 from genaudio.networks.conditioners.base import Conditioner
 from genaudio.representations.base import Representation
+from genaudio.runs.blocks import describe
 from genaudio.samplers.guidance.base import Guidance, listed
+from genaudio.samplers.guidance.memory_file import read_facts
 
 if TYPE_CHECKING:
     from genaudio.runs.model import AudioFormat, Model
@@ -38,6 +40,21 @@ def weak_paths(guidance: GuidanceBlock) -> list[str]:
     """The paths of the weak models that guidance uses, each once."""
     paths = [one.weak_model for one in listed(guidance)]
     return [path for path in dict.fromkeys(paths) if path is not None]
+
+
+def check_memories(guidance: GuidanceBlock, representation: Representation, audio: AudioFormat) -> None:
+    """Raise `GenaudioError` unless the training items that guidance leads away from are there, and as the model's x."""
+    for path in dict.fromkeys(one.memory_file for one in listed(guidance)):
+        if path is None:
+            continue
+        _, facts = read_facts(path)
+        for what, wanted in (("representation", describe("representation", representation)), ("audio", vars(audio))):
+            if facts.get(what) != wanted:
+                raise RunError(
+                    f"the memory {path} has the {what} {facts.get(what)}",
+                    expected=f"that of the model which is guided: {wanted}",
+                    mend="write it from the dataset and the representation of the model's recipe",
+                )
 
 
 def check_weak_model(

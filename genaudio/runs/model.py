@@ -31,7 +31,7 @@ from genaudio.representations.base import Representation
 from genaudio.runs.blocks import SAMPLER_KINDS, Block, build_block, describe
 from genaudio.runs.course import GENERATION, Course
 from genaudio.runs.editing import inpainting, inversion, variation
-from genaudio.runs.guidance import GuidanceBlock, check_guidance, check_weak_model, weak_paths
+from genaudio.runs.guidance import GuidanceBlock, check_guidance, check_memories, check_weak_model, weak_paths
 from genaudio.runs.sampling import TILE, Cost, Generator, SamplingPlan, check_whole
 from genaudio.runs.tuned import schedule_of_model
 from genaudio.samplers.base import Solver
@@ -127,6 +127,7 @@ class Model:
             nfe, num_steps = self.card["budget"].get("nfe"), self.card["budget"].get("num_steps")
         guidance = cast("GuidanceBlock", sampler["guidance"])
         check_guidance(guidance, cast("Conditioner | None", self.components["conditioner"]))
+        check_memories(guidance, self.representation, self.audio)
         solver = cast(Solver, sampler["solver"])
         return SamplingPlan.of(
             solver,

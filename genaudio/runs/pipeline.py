@@ -153,7 +153,7 @@ def _do(context: RunContext, stage: str) -> None:
         )
     began = time.perf_counter()
     try:
-        facts = getattr(_stages(), stage)(context)
+        facts = _stages().RUNNERS[stage](context)
     except (KeyboardInterrupt, Interrupted) as error:
         files.interrupt(stage, time.perf_counter() - began)
         progress.finish()

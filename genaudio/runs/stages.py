@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ from genaudio.core.errors import RunError
 from genaudio.plugins.manager import notify
 from genaudio.reports.data import ReportData, Sound
 from genaudio.reports.page import write_report
+from genaudio.runs.audit_stage import audit
 from genaudio.runs.evaluation_stage import evaluate, periodic_evaluation, read_results
 from genaudio.runs.evaluation_table import notes_of, report_table
-from genaudio.runs.guidance import check_weak_model, weak_paths
+from genaudio.runs.guidance import check_memories, check_weak_model, weak_paths
 from genaudio.runs.model import AudioFormat, Model, load, load_weak, pack
 from genaudio.runs.recipe_evaluation import check_evaluation
 from genaudio.runs.recipe_sampling import guidance_of, sampling_labels, sampling_plan
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 def check(context: RunContext, *, sampling: bool) -> None:
     """Raise what training or sampling would stumble over: device, dataset, labels, budget, levels, network's shape.
 
-    `sampling` asks for the weak models of guidance too, which may be made from this very run before it samples.
+    `sampling` asks for what guidance reads from files too, which may be made from this very run before it samples.
     """
     recipe = context.recipe
     resolve_device(recipe.device)
@@ -49,8 +51,12 @@ def check(context: RunContext, *, sampling: bool) -> None:
         plan.schedule.sigmas(plan.num_steps, recipe.preconditioner.sigma_min, recipe.preconditioner.sigma_max)
     _untrained(recipe, clips)
     check_evaluation(context)
-    for path in weak_paths(plan.guidance) if sampling else ():
-        weak, audio = load_weak(path, "cpu"), AudioFormat(clips.sample_rate, clips.channels, clips.length)
+    if not sampling:
+        return
+    audio = AudioFormat(clips.sample_rate, clips.channels, clips.length)
+    check_memories(plan.guidance, recipe.representation, audio)
+    for path in weak_paths(plan.guidance):
+        weak = load_weak(path, "cpu")
         check_weak_model(path, weak, recipe.representation, audio, clips.classes, conditional=conditioner is not None)
 
 
@@ -279,3 +285,12 @@ def _spelled(component: dict[str, Any] | list[dict[str, Any]]) -> str:
         return ", then ".join(map(_spelled, component))
     fields = ", ".join(f"{key} {value}" for key, value in component.items() if key != "type")
     return f"{component['type']} ({fields})" if fields else str(component["type"])
+
+
+RUNNERS: Mapping[str, Callable[[RunContext], dict[str, object]]] = {
+    "train": train,
+    "sample": sample,
+    "evaluate": evaluate,
+    "audit": audit,
+    "report": report,
+}

@@ -36,7 +36,8 @@ def test_built_in_guidance_conforms(guidance: Guidance) -> None:
 
 def test_all_of_them_are_checked() -> None:
     names = {target.partition(":")[2] for kind, _, target, _ in BUILTINS if kind == "guidance"}
-    assert {type(guidance).__name__ for guidance in CONFORMING} == names
+    with_a_file = {"AntiMemorization"}  # which tests/samplers/guidance/test_anti_memorization.py checks
+    assert {type(guidance).__name__ for guidance in CONFORMING} == names - with_a_file
 
 
 class _Secretive(CFG):

@@ -16,17 +16,18 @@ _NAMES: frozenset[Estimate] = frozenset(get_args(Estimate))
 _HALF = (torch.float16, torch.bfloat16)
 
 
-def check_guidance(guidance: Guidance) -> None:
+def check_guidance(guidance: Guidance, shape: tuple[int, ...] | None = None) -> None:
     """Check guidance: that it says what it reads, is pure, keeps dtype and device, that items are independent, and that
     it never waits for a device.
 
     Make it with parameters with which it changes something: one that needs nothing at any noise level is a finding.
+    `shape` is that of an item for guidance that takes no other.
     """
     findings = Findings(f"guidance {type(guidance).__name__}")
     _check_needs(guidance, findings)
     findings.close()
 
-    drawn = _drawn((3, 2, 5, 4))
+    drawn = _drawn((3, *(shape or (2, 5, 4))))
     together = _trajectory(guidance, drawn, findings)
     findings.close()
     for item in range(3):
@@ -38,10 +39,10 @@ def check_guidance(guidance: Guidance) -> None:
     close = all(torch.allclose(a.double(), b, rtol=1e-4, atol=1e-4) for a, b in zip(single, together, strict=True))
     findings.expect(close, "in float32 it comes out otherwise than in float64")
     for dtype in _HALF:  # items so large that a sum of their squares overflows or stalls in half precision
-        large = {name: (30 * x).to(dtype) for name, x in _drawn((2, 2, 64, 32)).items()}
+        large = {name: (30 * x).to(dtype) for name, x in _drawn((2, *(shape or (2, 64, 32)))).items()}
         _trajectory(guidance, large, findings, f"in {str(dtype).removeprefix('torch.')}")
 
-    _check_no_waiting(guidance, findings)
+    _check_no_waiting(guidance, shape or (2, 5, 4), findings)
     equal = dict.fromkeys(drawn, drawn["conditional"])
     _trajectory(guidance, equal, findings, "where all estimates are the same")
     _trajectory(guidance, {name: torch.zeros_like(x) for name, x in drawn.items()}, findings, "where all are zero")
@@ -68,9 +69,9 @@ def _check_needs(guidance: Guidance, findings: Findings) -> None:
     findings.expect("weak" not in needed or guidance.weak_model is not None, "it needs weak and names no weak_model")
 
 
-def _check_no_waiting(guidance: Guidance, findings: Findings) -> None:
+def _check_no_waiting(guidance: Guidance, shape: tuple[int, ...], findings: Findings) -> None:
     """On tensors without values whatever looks at a value fails, where on a GPU the host would wait for it."""
-    empty = {name: x.to("meta") for name, x in _drawn((2, 2, 5, 4)).items()}
+    empty = {name: x.to("meta") for name, x in _drawn((2, *shape)).items()}
     state = guidance.init()
     for sigma in SIGMAS:
         needs = guidance.needs(sigma)

@@ -39,6 +39,11 @@ class Guidance(Component, ABC):
         """Path of the model whose estimate is "weak"; None for guidance that does not use it."""
         return None
 
+    @property
+    def memory_file(self) -> str | None:
+        """Path of the training items that it leads away from; None for guidance that knows of none."""
+        return None
+
     @abstractmethod
     def needs(self, sigma: float) -> frozenset[Estimate]:
         """The estimates that `guide` reads at this noise level; none of them if it changes nothing there.

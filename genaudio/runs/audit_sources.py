@@ -1,0 +1,58 @@
+"""What is audited against what, from the words of a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from pydantic import ValidationError
+
+import genaudio
+from genaudio.audit.settings import AuditSettings
+from genaudio.core.errors import DataError, RunError
+from genaudio.core.overrides import apply_overrides
+from genaudio.core.progress import Progress
+from genaudio.core.recipe import load_recipe
+from genaudio.core.validation import problems_of
+from genaudio.datasets.base import Dataset
+from genaudio.evaluation.clip_set import ClipSet
+from genaudio.evaluation.embeddings.base import Embedding
+from genaudio.runs.contenders import parsed
+from genaudio.runs.evaluation_sources import dataset_clips
+
+_RECIPES = (".yaml", ".yml")
+
+
+def training_clips(training: Path, held_out: Path | None, progress: Progress) -> tuple[ClipSet, ClipSet | None]:
+    """The training clips that a path stands for, and real clips that were not trained on, if there are any."""
+    others = None if held_out is None else ClipSet.of_folder(held_out)
+    if training.suffix.lower() not in _RECIPES:
+        return ClipSet.of_folder(training), others
+    recipe = load_recipe(training)
+    known = dataset_clips(recipe.dataset, "train", seed=recipe.seed, progress=progress)
+    return known, others if others is not None else held_out_clips(recipe.dataset, recipe.seed, progress)
+
+
+def held_out_clips(dataset: Dataset, seed: int, progress: Progress) -> ClipSet | None:
+    """The validation clips of a dataset, None where it has none."""
+    try:
+        return dataset_clips(dataset, "validation", seed=seed, progress=progress)
+    except DataError:  # what a dataset says of a split that it does not have
+        return None
+
+
+def audit_settings(texts: Sequence[str]) -> AuditSettings:
+    """`false_alarm_rate=0.001` and the like as settings; raises `RunError` for what is none."""
+    changed = apply_overrides({}, texts, {})
+    if changed.problems:
+        raise RunError.of(changed.problems)
+    try:
+        return AuditSettings.model_validate(changed.data)
+    except ValidationError as error:
+        raise RunError.of(problems_of(error, changed.data, AuditSettings)) from None
+
+
+def chosen_embedding(text: str | None) -> Embedding:
+    """The embedding that is given; where none is, one without weights."""
+    return cast(Embedding, genaudio.create("embedding", "mel_statistics") if text is None else parsed("embedding", text))

@@ -1,0 +1,52 @@
+"""The stage `audit` of a run: are its samples copies of its training clips?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genaudio.core.errors import DataError, GenaudioError
+from genaudio.core.files import write_json
+from genaudio.evaluation.clip_set import ClipSet
+from genaudio.runs.auditing import AuditRequest, run_audit, write_audit
+from genaudio.runs.recipe_evaluation import run_embedding
+
+if TYPE_CHECKING:
+    from genaudio.runs.pipeline import RunContext
+
+
+def audit(context: RunContext) -> dict[str, object]:
+    """Compare the run's samples with its training clips; what cannot be compared is noted, and ends no run."""
+    recipe, files = context.recipe, context.directory
+    target = files.audit / "audit.json"
+    if not recipe.audit.enabled:
+        write_json(target, {"clips": [], "statistics": {"notes": ["the recipe says audit.enabled: false"]}})
+        return {}
+    source = f"{recipe.type_name('dataset')}, train"
+    embedding, _ = run_embedding(context)
+    try:
+        request = AuditRequest(
+            generated=ClipSet.of_folder(files.samples),
+            training=ClipSet.of_clips(context.clips("train"), seed=recipe.seed, source=source),
+            held_out=_held_out(context),
+            settings=recipe.audit,
+            embedding=embedding,
+            seed=recipe.seed,
+        )
+        found = run_audit(request, device=recipe.device, progress=context.progress)
+    except GenaudioError as error:
+        problem = error.problems[0]
+        note = f"no audit: {problem.given}; expected {problem.expected}"
+        write_json(target, {"clips": [], "statistics": {"notes": [note]}})
+        return {"note": note}
+    write_audit(found, request, page=files.audit / "audit.html", name=recipe.name)
+    write_audit(found, request, json_file=target)  # last: what says that the stage is done
+    return {"clips": len(found.result.clips), "copies": len(found.result.copies)}
+
+
+def _held_out(context: RunContext) -> ClipSet | None:
+    """The validation clips of the run's dataset, None where it has none."""
+    try:
+        clips = context.clips("validation")
+    except DataError:
+        return None
+    return ClipSet.of_clips(clips, seed=context.recipe.seed, source=f"{context.recipe.type_name('dataset')}, validation")

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import torch
+from PIL import Image
+
+from genaudio.audit.edmsound import EDMSoundResult, edmsound
+from genaudio.evaluation.feature_set import FeatureSet
+from genaudio.reports.audit_plot import distribution_plot
+
+
+def result(classes: str = "ab", seed: int = 0, labelled: bool = True) -> EDMSoundResult:
+    """Generated clips of which every third lies close to a training clip."""
+    generator = torch.Generator().manual_seed(seed)
+    training = torch.randn(120, 12, generator=generator)
+    generated = torch.randn(90, 12, generator=generator)
+    generated[::3] = training[:90:3] + 0.2 * generated[::3]
+    here, there = ([classes[n % len(classes)] if labelled else None for n in range(count)] for count in (90, 120))
+    return edmsound(FeatureSet.of(generated, labels=here), FeatureSet.of(training, labels=there), draws=50)
+
+
+def picture(one: EDMSoundResult) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(distribution_plot(one))).convert("RGB"))
+
+
+def test_classes_add_rows_of_small_panels() -> None:
+    none, two, five = (picture(result(labelled=False)), picture(result("ab")), picture(result("abcde")))
+    assert none.shape[1] == two.shape[1] == five.shape[1]
+    assert none.shape[0] < two.shape[0] < five.shape[0]
+
+
+def test_both_percentiles_are_marked_where_they_lie() -> None:
+    one = result(labelled=False)
+    image = picture(one).astype(int)
+    columns = []
+    for colour in ((0xC8, 0x50, 0x1E), (0x1F, 0x5F, 0xA8)):
+        close = np.abs(image - np.array(colour)).sum(2) < 40
+        columns.append(int(close.sum(0).argmax()))
+    generated, training = columns
+    assert one.overall.generated_p95 is not None
+    assert one.overall.training_p95 is not None
+    assert (generated > training) == (one.overall.generated_p95 > one.overall.training_p95)
+
+
+def test_the_text_gives_counts_statistic_and_limits() -> None:
+    text = distribution_plot(result("abcdefg"), "svg").decode()
+    words = " ".join(re.findall(r"<!-- (.*?) -->", text))
+    assert "90 generated" in words
+    assert "120 training" in words
+    assert "too few clips for a 95th percentile" in words
+    assert "cosine similarity to the most similar training clip" in words
+    assert "density" in words
+
+
+def test_equal_results_give_equal_bytes() -> None:
+    assert distribution_plot(result()) == distribution_plot(result())
+    assert distribution_plot(result(), "svg") == distribution_plot(result(), "svg")
