@@ -97,6 +97,12 @@ BUILTINS = (
         "evaluation.embeddings.mel_statistics:MelStatistics",
         "Means and deviations over time of log-mel bands; no weights",
     ),
+    (
+        "embedding",
+        "classifier",
+        "evaluation.embeddings.classifier:ClassifierEmbedding",
+        "A small classifier of the recipe's own classes (`gen train-classifier`)",
+    ),
     ("metric", "fad", "evaluation.metrics.fad:FAD", "Fréchet audio distance, with a bootstrap interval"),
 )
 
