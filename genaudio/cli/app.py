@@ -24,6 +24,7 @@ from genaudio.cli.plugins import plugins
 from genaudio.cli.run import run
 from genaudio.cli.sample import sample
 from genaudio.cli.schema import schema
+from genaudio.cli.train_classifier import train_classifier
 from genaudio.cli.tune_schedule import tune_schedule
 from genaudio.cli.vary import vary
 from genaudio.core.errors import GenaudioError
@@ -74,6 +75,7 @@ for _name, _command, _summary in (
     ("evaluate", evaluate, "Measure generated clips beside real ones."),
     ("bench-samplers", bench_samplers, "Compare samplers on a trained model."),
     ("tune-schedule", tune_schedule, "Optimise the noise levels of a trained model."),
+    ("train-classifier", train_classifier, "Train the classifier that metrics hear with."),
     ("export", export, "Copy a trained model into a folder of its own."),
     ("init", init, "Write a commented starter recipe."),
     ("check", check, "Check a recipe without running it."),

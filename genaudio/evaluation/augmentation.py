@@ -10,16 +10,21 @@ from torch import Tensor
 
 
 def add_noise(
-    waveform: Tensor, generator: torch.Generator, *, lowest_snr: float = 5.0, highest_snr: float = 60.0
+    waveform: Tensor,
+    generator: torch.Generator,
+    *,
+    lowest_snr: float = 5.0,
+    highest_snr: float = 60.0,
+    reddest: float = 2.0,
 ) -> Tensor:
     """The waveforms with Gaussian noise, one signal-to-noise ratio (dB, uniform) and one colour an item.
 
-    Power falls with frequency as f^-a, a uniform in [0, 2]: from white to brown. The ratio is of the energies of the
-    whole clip; a silent clip stays silent.
+    Power falls with frequency as f^-a, a uniform in [0, `reddest`]: from white to brown. The ratio is of the energies
+    of the whole clip; a silent clip stays silent.
     """
     batch, _, length = waveform.shape
     white = torch.randn(waveform.shape, generator=generator, dtype=waveform.dtype)
-    colour = 2 * torch.rand(batch, 1, 1, generator=generator)
+    colour = reddest * torch.rand(batch, 1, 1, generator=generator)
     snr = lowest_snr + (highest_snr - lowest_snr) * torch.rand(batch, 1, 1, generator=generator)
     bins = torch.arange(length // 2 + 1).clamp_min(1).to(waveform.dtype)
     noise = torch.fft.irfft(torch.fft.rfft(white) * bins ** (-colour / 2), n=length)

@@ -141,6 +141,13 @@ BUILTINS = (
     ("metric", "density", "evaluation.metrics.density:Density", "How densely generated clips lie among real ones"),
     ("metric", "coverage", "evaluation.metrics.coverage:Coverage", "Share of real clips with a generated one nearby"),
     ("metric", "clap_score", "evaluation.metrics.clap_score:CLAPScore", "Cosine of clips and their text"),
+    (
+        "embedding",
+        "classifier",
+        "evaluation.embeddings.classifier:ClassifierEmbedding",
+        "A small classifier of the recipe's own classes (`gen train-classifier`)",
+    ),
+    ("metric", "fad", "evaluation.metrics.fad:FAD", "Fréchet audio distance, with a bootstrap interval"),
 )
 
 

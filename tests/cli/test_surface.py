@@ -73,6 +73,7 @@ SURFACE = {
         "--device",
         "--quiet",
     ],
+    "train-classifier": ["source", "--out", "--set", "--steps", "--seed", "--device", "--json", "--quiet"],
     "init": ["path", "--force"],
     "check": ["recipe", "--set", "--resolved", "--json"],
     "schema": ["--out"],

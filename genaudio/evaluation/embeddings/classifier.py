@@ -1,0 +1,88 @@
+"""The embedding of a classifier that was trained on the classes at hand: what its last layer decides on.
+
+Shapes: waveform (batch, channels, time); features (batch, 1, 160); log-probabilities (batch, classes).
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from genaudio.core.component import parameter
+from genaudio.core.errors import GenaudioError
+from genaudio.evaluation.classifier import Classifier
+from genaudio.evaluation.embeddings.base import Embedding
+
+_TRAIN = "train it with `gen train-classifier RECIPE --out DIR`"
+
+
+class ClassifierEmbedding(Embedding):
+    """160 features a clip and its class probabilities, from a small classifier of log-mel spectrograms.
+
+    It needs nothing but the dataset: `gen train-classifier` trains it in minutes, so that every recipe can be evaluated
+    without a download. It hears no gain, and little beyond what tells its classes apart: values compare models of one
+    dataset under one set of weights, and nothing else. `weights: null` stands for a classifier of the recipe's own
+    dataset: a run trains it once, and goes on with what `with_weights` gives.
+    """
+
+    weights: str | None = parameter(
+        None,
+        min_length=1,
+        description="Folder of `gen train-classifier`, with classifier.safetensors and classifier.json; ~ and "
+        "$VARIABLES are expanded. null: to be trained on the recipe's dataset",
+    )
+
+    def with_weights(self, folder: Path | str) -> ClassifierEmbedding:
+        """The same embedding with the classifier in `folder`; this one stays as it is."""
+        return type(self)(**{**self.model_dump(), "weights": str(folder)})  # a copy would keep a classifier in memory
+
+    @property
+    def sample_rate(self) -> int:
+        """The rate of the clips that the classifier learned from."""
+        return self._classifier.sample_rate
+
+    @property
+    def weights_sha256(self) -> str:
+        """That of `classifier.safetensors`, as it was when it was read."""
+        return str(self._classifier.card["sha256"])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that it learned, in the order of `log_probabilities`."""
+        return self._classifier.classes
+
+    def features(self, waveform: Tensor) -> Tensor:
+        """`(batch, channels, time)` to `(batch, 1, 160)`, float64; the power of channels is averaged."""
+        classifier = self._on_device_of(waveform)
+        with torch.inference_mode():
+            features = classifier.features(waveform.float())
+        return features.double().cpu().unsqueeze(1)
+
+    def log_probabilities(self, waveform: Tensor) -> Tensor:
+        """`(batch, channels, time)` to `(batch, classes)`: a float64 log-softmax, finite however sure it is."""
+        return self._on_device_of(waveform).log_probabilities(waveform.float())
+
+    def _on_device_of(self, waveform: Tensor) -> Classifier:
+        if waveform.ndim != 3:
+            raise GenaudioError(f"a waveform {tuple(waveform.shape)}", expected="(batch, channels, time)")
+        return self._classifier.to(waveform.device)
+
+    @cached_property
+    def _classifier(self) -> Classifier:
+        if self.weights is None:
+            raise GenaudioError(
+                "the embedding `classifier` without weights", expected="the folder of a trained classifier", mend=_TRAIN
+            )
+        folder = Path(os.path.expandvars(self.weights)).expanduser()
+        if not (folder / "classifier.json").is_file():
+            what = "holds no classifier" if folder.is_dir() else f"is {'a file' if folder.exists() else 'not there'}"
+            raise GenaudioError(
+                f"the classifier's folder {self.weights!r} {what}",
+                expected="classifier.safetensors and classifier.json",
+                mend=_TRAIN,
+            )
+        return Classifier.load(folder)
