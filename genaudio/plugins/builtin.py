@@ -97,6 +97,8 @@ BUILTINS = (
         "evaluation.embeddings.mel_statistics:MelStatistics",
         "Means and deviations over time of log-mel bands; no weights",
     ),
+    ("embedding", "vggish", "evaluation.embeddings.vggish:VGGish", "VGGish, 128 dimensions a second (AudioSet)"),
+    ("embedding", "panns", "evaluation.embeddings.panns:PANNs", "PANNs: CNN14 or WGLM, 2,048 dimensions, 527 classes"),
     ("metric", "fad", "evaluation.metrics.fad:FAD", "Fréchet audio distance, with a bootstrap interval"),
 )
 
