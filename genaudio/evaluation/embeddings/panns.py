@@ -34,7 +34,7 @@ class Variant:
     n_fft: int
     hop_length: int
     highest: float
-    network: type[Tagger]
+    network: type[CNN14] | type[WavegramLogmelCNN14]
     file: str
 
     @property
