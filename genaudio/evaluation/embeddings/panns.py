@@ -68,7 +68,7 @@ class PANNs(Embedding):
     variant: Literal["cnn14_16k", "cnn14_32k", "wavegram_logmel_cnn14"] = parameter(
         "cnn14_32k",
         description="Network, and the rate that it hears at (Wavegram-Logmel-CNN14, WGLM: 32 kHz)",
-        source="Kong et al. 2020, tables 3 and 4",
+        source="Kong et al. 2020, arXiv 1912.10211",
     )
     weights: str | None = parameter(
         None,

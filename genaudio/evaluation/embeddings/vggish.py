@@ -51,7 +51,7 @@ class VGGish(Embedding):
         None,
         ge=0.01,
         le=60,
-        description="Time between examples, to 0.01 s; none: 0.96 (`standard` alone; Kilgour et al. 2019 have 0.5)",
+        description="Time between examples, a multiple of 0.01; none: 0.96 (`standard` alone)",
         unit="s",
     )
     native_rate: int | None = parameter(
