@@ -61,7 +61,7 @@ class PANNs(Embedding):
     """A network of Kong et al. 2020 that was trained to name AudioSet's 527 classes in clips of 10 s.
 
     A clip, whatever its length, gives one row: nothing is padded or cut, and below about 0.32 s it is refused. Features
-    follow the last ReLU, so half of them or so are 0. AudioSet's classes are no alternatives (speech and music may both
+    follow the last ReLU: none is negative. AudioSet's classes are no alternatives (speech and music may both
     be there), yet inception scores and divergences need a distribution over classes: `probabilities` says which one.
     """
 
