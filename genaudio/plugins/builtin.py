@@ -147,6 +147,8 @@ BUILTINS = (
         "evaluation.embeddings.classifier:ClassifierEmbedding",
         "A small classifier of the recipe's own classes (`gen train-classifier`)",
     ),
+    ("embedding", "vggish", "evaluation.embeddings.vggish:VGGish", "VGGish, 128 dimensions a second (AudioSet)"),
+    ("embedding", "panns", "evaluation.embeddings.panns:PANNs", "PANNs: CNN14 or WGLM, 2,048 dimensions, 527 classes"),
     ("metric", "fad", "evaluation.metrics.fad:FAD", "Fréchet audio distance, with a bootstrap interval"),
 )
 
