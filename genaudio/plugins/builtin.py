@@ -97,6 +97,10 @@ BUILTINS = (
         "evaluation.embeddings.mel_statistics:MelStatistics",
         "Means and deviations over time of log-mel bands; no weights",
     ),
+    ("embedding", "clap", "evaluation.embeddings.clap:CLAP", "LAION-CLAP: sound and text in one space"),
+    ("embedding", "encodec", "evaluation.embeddings.encodec:EnCodec", "Latents of the neural codec EnCodec"),
+    ("embedding", "wav2vec2", "evaluation.embeddings.wav2vec2:Wav2Vec2", "Hidden states of wav2vec 2.0 (speech)"),
+    ("embedding", "hubert", "evaluation.embeddings.hubert:HuBERT", "Hidden states of HuBERT (speech)"),
     ("metric", "fad", "evaluation.metrics.fad:FAD", "Fréchet audio distance, with a bootstrap interval"),
 )
 
