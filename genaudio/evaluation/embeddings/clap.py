@@ -35,16 +35,10 @@ from genaudio.evaluation.embeddings.windows import window_starts
 
 RATE = 48000
 _LENGTH = 480000  # samples that the model hears at once: 10 s
-_FFT, _HOP, _BANDS, _LOWEST, _HIGHEST = 1024, 480, 64, 50.0, 14000.0
+_FFT, _HOP, _BANDS = 1024, 480, 64
+_BAND = (50.0, 14000.0)  # Hz that LAION's mel bands reach over
 # How a Hugging Face folder says the same.
-_PREPROCESSING = {
-    "sampling_rate": RATE,
-    "fft_window_size": _FFT,
-    "hop_length": _HOP,
-    "feature_size": _BANDS,
-    "frequency_min": _LOWEST,
-    "frequency_max": _HIGHEST,
-}
+_PREPROCESSING = {"sampling_rate": RATE, "fft_window_size": _FFT, "hop_length": _HOP, "feature_size": _BANDS}
 _WINDOWS = 16  # in one pass
 _TOKENS = 77  # of a text, as in training
 
@@ -129,7 +123,8 @@ class CLAP(Embedding):
 
     def _hear(self, model: Any, windows: Tensor) -> Tensor:
         """`(n, time)` to `(n, 512)`."""
-        mel = _log_mel(_filled(windows, self.padding), fusion=model.config.audio_config.enable_fusion)
+        fusion = model.config.audio_config.enable_fusion
+        mel = _log_mel(_filled(windows, self.padding), self._band, fusion=fusion)
         longer = torch.zeros(len(windows), 1, dtype=torch.bool, device=windows.device)
         pooled = model.audio_model(input_features=mel, is_longer=longer).pooler_output
         projected: Tensor = model.audio_projection(pooled)
@@ -160,6 +155,11 @@ class CLAP(Embedding):
                 expected=", ".join(f"{key} {wanted[key]}" for key in other) + ", as LAION's checkpoints do",
             )
         return checkpoint
+
+    @property
+    def _band(self) -> tuple[float, float]:
+        said = {} if self._file else self._checkpoint.preprocessing or {}
+        return float(said.get("frequency_min", _BAND[0])), float(said.get("frequency_max", _BAND[1]))
 
     @cached_property
     def _model(self) -> nn.Module:
@@ -192,8 +192,8 @@ def _filled(windows: Tensor, padding: str) -> Tensor:
     return F.pad(repeated, (0, _LENGTH - repeated.shape[-1]))
 
 
-def _log_mel(audio: Tensor, *, fusion: bool) -> Tensor:
-    """`(n, time)` to `(n, 1, frames, 64)` in dB, at least -100: LAION's two front ends.
+def _log_mel(audio: Tensor, band: tuple[float, float], *, fusion: bool) -> Tensor:
+    """`(n, time)` to `(n, 1, frames, 64)` in dB, at least -100: LAION's two front ends, over a band in Hz.
 
     Models without fusion were trained on Slaney's mel scale and areas, those with it on HTK's scale and heights of 1.
     """
@@ -203,8 +203,8 @@ def _log_mel(audio: Tensor, *, fusion: bool) -> Tensor:
     spectrum = torch.stft(audio, _FFT, _HOP, window=hann, center=True, pad_mode="reflect", return_complex=True)
     filters = torchaudio.functional.melscale_fbanks(
         _FFT // 2 + 1,
-        f_min=_LOWEST,
-        f_max=_HIGHEST,
+        f_min=band[0],
+        f_max=band[1],
         n_mels=_BANDS,
         sample_rate=RATE,
         norm=None if fusion else "slaney",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,10 @@ def load_laion(path: Path) -> nn.Module:
     state = _state(path)
     try:
         config = _config(state)
-    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
-        raise _no_clap(path, f"{error}") from error
+    except KeyError as error:
+        raise _no_clap(path, f"lacks {error.args[0]}") from error
+    except (IndexError, ValueError, ZeroDivisionError) as error:
+        raise _no_clap(path, f"its weights have other shapes ({error})") from error
     with quiet():
         model: nn.Module = transformers().ClapModel(config)
         try:
@@ -84,7 +86,7 @@ def _state(path: Path) -> dict[str, Tensor]:
 
 
 def _harmless() -> list[Any]:
-    """What pickles of numpy numbers name beside tensors: under the names of numpy 1 and of numpy 2."""
+    """What pickles of numpy's numbers name, as numpy 1 and numpy 2 call it; torch allows the rest by itself."""
     scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
     kinds = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "int32", "bool")]
     return [
@@ -92,21 +94,13 @@ def _harmless() -> list[Any]:
         *kinds,
         (scalar, "numpy.core.multiarray.scalar"),
         (scalar, "numpy._core.multiarray.scalar"),
-        (_latin1, "_codecs.encode"),
     ]
-
-
-def _latin1(text: str, encoding: str) -> bytes:
-    """Bytes as old pickles spell them, and nothing else that `_codecs.encode` could do."""
-    if encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"encoding {encoding!r}")
-    return text.encode("latin-1")
 
 
 def _config(state: Mapping[str, Tensor]) -> Any:
     """The sizes of both towers, of ClapModel's configuration; raises `KeyError` where a weight is missing."""
     shape = {name: tuple(value.shape) for name, value in state.items()}
-    layers = _count(shape, r"audio_branch\.layers\.(\d+)\.")
+    layers = _count(shape, "audio_branch.layers.")
     first = [f"audio_branch.layers.{layer}.blocks.0." for layer in range(layers)]
     tables = [shape[f"{prefix}attn.relative_position_bias_table"] for prefix in first]
     patches, _, patch, _ = shape["audio_branch.patch_embed.proj.weight"]
@@ -120,7 +114,7 @@ def _config(state: Mapping[str, Tensor]) -> Any:
         "patch_embeds_hidden_size": patches,
         "hidden_size": patches * 2 ** (layers - 1),
         "num_hidden_layers": layers,
-        "depths": [_count(shape, rf"audio_branch\.layers\.{layer}\.blocks\.(\d+)\.") for layer in range(layers)],
+        "depths": [_count(shape, f"audio_branch.layers.{layer}.blocks.") for layer in range(layers)],
         "num_attention_heads": [heads for _, heads in tables],
         "window_size": (math.isqrt(tables[0][0]) + 1) // 2,  # the table is of (2 w - 1)^2 offsets
         "mlp_ratio": shape[f"{first[0]}mlp.fc1.weight"][0] / patches,
@@ -135,7 +129,7 @@ def _config(state: Mapping[str, Tensor]) -> Any:
     text = {
         "vocab_size": words,
         "hidden_size": width,
-        "num_hidden_layers": _count(shape, r"text_branch\.encoder\.layer\.(\d+)\."),
+        "num_hidden_layers": _count(shape, "text_branch.encoder.layer."),
         "num_attention_heads": max(1, width // 64),  # RoBERTa of every size has heads of 64
         "intermediate_size": shape["text_branch.encoder.layer.0.intermediate.dense.weight"][0],
         "max_position_embeddings": shape["text_branch.embeddings.position_embeddings.weight"][0],
@@ -146,11 +140,12 @@ def _config(state: Mapping[str, Tensor]) -> Any:
     return transformers().ClapConfig(text_config=text, audio_config=audio, projection_dim=dimensions)
 
 
-def _count(shape: Mapping[str, Any], pattern: str) -> int:
-    """How many numbered parts there are; raises `KeyError` for none."""
-    numbers = {int(found[1]) for name in shape if (found := re.match(pattern, name))}
+def _count(names: Iterable[str], prefix: str) -> int:
+    """How many numbered parts follow `prefix`; raises `KeyError` for none."""
+    pattern = re.compile(re.escape(prefix) + r"(\d+)\.")
+    numbers = {int(found[1]) for name in names if (found := pattern.match(name))}
     if not numbers:
-        raise KeyError(pattern)
+        raise KeyError(f"{prefix}0")
     return max(numbers) + 1
 
 
