@@ -21,7 +21,6 @@ from genaudio.core.files import sha256
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.embeddings.huggingface import (
     Checkpoint,
-    checked_waveform,
     find_checkpoint,
     find_folder,
     first_line,
@@ -30,6 +29,7 @@ from genaudio.evaluation.embeddings.huggingface import (
     quiet,
     transformers,
 )
+from genaudio.evaluation.embeddings.inference import mono
 from genaudio.evaluation.embeddings.laion_checkpoint import load_laion
 from genaudio.evaluation.embeddings.windows import window_starts
 
@@ -96,7 +96,7 @@ class CLAP(Embedding):
 
     def features(self, waveform: Tensor) -> Tensor:
         """`(batch, channels, time)` to `(batch, windows, 512)`, float64."""
-        audio = checked_waveform(waveform, 1, _FFT).squeeze(1)
+        audio = mono(waveform, shortest=_FFT, rate=RATE)
         window = round(self.window * RATE)
         starts = window_starts(audio.shape[-1], window, round(self.hop * RATE))
         windows = torch.stack([audio[:, start : start + window] for start in starts], 1)

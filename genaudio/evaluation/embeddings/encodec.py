@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from genaudio.core.component import parameter
 from genaudio.evaluation.embeddings.base import Embedding
-from genaudio.evaluation.embeddings.huggingface import Checkpoint, checked_waveform, find_checkpoint, in_parts
+from genaudio.evaluation.embeddings.huggingface import Checkpoint, find_checkpoint, in_parts
+from genaudio.evaluation.embeddings.inference import mono
 
 _SECONDS = 60.0  # of sound in one pass
 
@@ -54,7 +55,9 @@ class EnCodec(Embedding):
 
     def features(self, waveform: Tensor) -> Tensor:
         """`(batch, channels, time)` to `(batch, ceil(time / hop), dimensions)`, float64."""
-        audio = checked_waveform(waveform, self._checkpoint.config.audio_channels, self._hop)
+        channels = self._checkpoint.config.audio_channels
+        average = mono(waveform, shortest=self._hop, rate=self.sample_rate).unsqueeze(1)
+        audio = waveform.float() if waveform.shape[1] == channels else average.expand(-1, channels, -1)
         model = self._model.to(waveform.device)
         size = int(_SECONDS * self.sample_rate / audio.shape[-1])
         return in_parts(lambda part: self._latents(model, part), audio, size)

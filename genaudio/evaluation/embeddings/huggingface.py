@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from genaudio.core.errors import GenaudioError
 from genaudio.core.files import sha256
+from genaudio.evaluation.embeddings.inference import exact
 
 # What a checkpoint keeps its weights in, in the order in which they are looked for.
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
@@ -169,45 +170,16 @@ def local_path(weights: str) -> Path:
     return Path(os.path.expandvars(weights)).expanduser()
 
 
-def checked_waveform(waveform: Tensor, channels: int, shortest: int) -> Tensor:
-    """The waveform in float32 with `channels` channels, averaged or copied.
-
-    Raises `GenaudioError` for other shapes than (batch, channels, time), and for clips below `shortest` samples.
-    """
-    if waveform.ndim != 3 or not waveform.shape[1]:
-        raise GenaudioError(f"a waveform {tuple(waveform.shape)}", expected="(batch, channels, time)")
-    if waveform.shape[-1] < shortest:
-        raise GenaudioError(
-            f"clips of {waveform.shape[-1]} samples",
-            expected=f"at least {shortest}, what one frame of features hears",
-            mend="use longer clips",
-        )
-    audio = waveform.float()
-    return audio if audio.shape[1] == channels else audio.mean(1, keepdim=True).expand(-1, channels, -1)
-
-
 def first_line(error: Exception) -> str:
     """The first line of what an error says, or its name if it says nothing."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def in_parts(compute: Callable[[Tensor], Tensor], items: Tensor, size: int) -> Tensor:
-    """`compute` of `items`, `size` of them at a time so that memory is bounded: float32 there, float64 on the CPU here.
-
-    Whatever precision the caller has chosen for training (autocast, TF32 in convolutions) is set aside.
-    """
+    """`compute` of `items`, `size` of them at a time so that memory is bounded; float64 on the CPU."""
     step = max(1, size)
-    with torch.no_grad(), torch.autocast(items.device.type, enabled=False), _without_tf32(items.device):
+    with exact(items.device):
         return torch.cat([compute(items[start : start + step]).double().cpu() for start in range(0, len(items), step)])
-
-
-@contextmanager
-def _without_tf32(device: torch.device) -> Iterator[None]:
-    if device.type != "cuda":
-        yield
-        return
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        yield
 
 
 def _downloaded(name: str, revision: str | None, with_weights: bool) -> Path:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.embeddings.base import Embedding
-from genaudio.evaluation.embeddings.huggingface import Checkpoint, checked_waveform, find_checkpoint, in_parts
+from genaudio.evaluation.embeddings.huggingface import Checkpoint, find_checkpoint, in_parts
+from genaudio.evaluation.embeddings.inference import mono
 
 _SECONDS = 60.0  # of sound in one pass
 
@@ -58,7 +59,7 @@ class SpeechEncoder(Embedding):
 
     def features(self, waveform: Tensor) -> Tensor:
         """`(batch, channels, time)` to `(batch, frames, dimensions)`, float64."""
-        audio = checked_waveform(waveform, 1, self._receptive_field).squeeze(1)
+        audio = mono(waveform, shortest=self._receptive_field, rate=self.sample_rate)
         model = self._model.to(waveform.device)
         return in_parts(
             lambda part: self._hidden(model, part), audio, int(_SECONDS * self.sample_rate / audio.shape[-1])

@@ -152,6 +152,6 @@ def test_another_front_end_than_claps_is_refused(
 def test_gaps_between_windows_and_clips_below_a_frame_are_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match="hop 2 s is above window 1 s: sound between would go unheard"):
         CLAP(window=1.0, hop=2.0)
-    with pytest.raises(GenaudioError, match=r"clips of 1023 samples\n    expected  at least 1024"):
+    with pytest.raises(GenaudioError, match=r"clips of 1023 samples, .*\n    expected  at least 1024"):
         CLAP(weights=str(folder)).features(torch.zeros(1, 1, 1023))
     assert CLAP(weights=str(folder)).features(torch.zeros(1, 1, 1024)).isfinite().all()

@@ -113,5 +113,5 @@ def test_a_clip_has_the_same_features_alone_and_in_a_batch(kind: str, request: p
 def test_silence_is_finite_and_a_clip_below_one_frame_is_refused(stereo: Path) -> None:
     embedding = EnCodec(weights=str(stereo))
     assert embedding.features(torch.zeros(1, 1, 48000)).isfinite().all()
-    with pytest.raises(GenaudioError, match=r"clips of 319 samples\n    expected  at least 320"):
+    with pytest.raises(GenaudioError, match=r"clips of 319 samples, .*\n    expected  at least 320"):
         embedding.features(torch.zeros(1, 1, 319))

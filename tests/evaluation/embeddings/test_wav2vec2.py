@@ -62,7 +62,7 @@ def test_a_frame_is_25_ms_long_and_comes_every_20(folder: Path) -> None:
 
 
 def test_a_clip_below_one_frame_is_refused(folder: Path) -> None:
-    with pytest.raises(GenaudioError, match=r"clips of 399 samples\n    expected  at least 400"):
+    with pytest.raises(GenaudioError, match=r"clips of 399 samples, .*\n    expected  at least 400"):
         Wav2Vec2(weights=str(folder)).features(torch.zeros(1, 1, 399))
 
 
