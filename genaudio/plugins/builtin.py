@@ -103,6 +103,18 @@ BUILTINS = (
         "evaluation.embeddings.mel_statistics:MelStatistics",
         "Means and deviations over time of log-mel bands; no weights",
     ),
+    (
+        "embedding",
+        "classifier",
+        "evaluation.embeddings.classifier:ClassifierEmbedding",
+        "A small classifier of the recipe's own classes (`gen train-classifier`)",
+    ),
+    ("embedding", "vggish", "evaluation.embeddings.vggish:VGGish", "VGGish, 128 dimensions a second (AudioSet)"),
+    ("embedding", "panns", "evaluation.embeddings.panns:PANNs", "PANNs: CNN14 or WGLM, 2,048 dimensions, 527 classes"),
+    ("embedding", "clap", "evaluation.embeddings.clap:CLAP", "LAION-CLAP: sound and text in one space"),
+    ("embedding", "encodec", "evaluation.embeddings.encodec:EnCodec", "Latents of the neural codec EnCodec"),
+    ("embedding", "wav2vec2", "evaluation.embeddings.wav2vec2:Wav2Vec2", "Hidden states of wav2vec 2.0 (speech)"),
+    ("embedding", "hubert", "evaluation.embeddings.hubert:HuBERT", "Hidden states of HuBERT (speech)"),
     ("metric", "fad", "evaluation.metrics.fad:FAD", "Fréchet audio distance, overall or by class (DCASE 2023 Task 7)"),
     (
         "metric",
@@ -141,15 +153,6 @@ BUILTINS = (
     ("metric", "density", "evaluation.metrics.density:Density", "How densely generated clips lie among real ones"),
     ("metric", "coverage", "evaluation.metrics.coverage:Coverage", "Share of real clips with a generated one nearby"),
     ("metric", "clap_score", "evaluation.metrics.clap_score:CLAPScore", "Cosine of clips and their text"),
-    (
-        "embedding",
-        "classifier",
-        "evaluation.embeddings.classifier:ClassifierEmbedding",
-        "A small classifier of the recipe's own classes (`gen train-classifier`)",
-    ),
-    ("embedding", "vggish", "evaluation.embeddings.vggish:VGGish", "VGGish, 128 dimensions a second (AudioSet)"),
-    ("embedding", "panns", "evaluation.embeddings.panns:PANNs", "PANNs: CNN14 or WGLM, 2,048 dimensions, 527 classes"),
-    ("metric", "fad", "evaluation.metrics.fad:FAD", "Fréchet audio distance, with a bootstrap interval"),
 )
 
 

@@ -55,4 +55,6 @@ def audit_settings(texts: Sequence[str]) -> AuditSettings:
 
 def chosen_embedding(text: str | None) -> Embedding:
     """The embedding that is given; where none is, one without weights."""
-    return cast(Embedding, genaudio.create("embedding", "mel_statistics") if text is None else parsed("embedding", text))
+    return cast(
+        Embedding, genaudio.create("embedding", "mel_statistics") if text is None else parsed("embedding", text)
+    )

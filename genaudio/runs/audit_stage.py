@@ -49,4 +49,6 @@ def _held_out(context: RunContext) -> ClipSet | None:
         clips = context.clips("validation")
     except DataError:
         return None
-    return ClipSet.of_clips(clips, seed=context.recipe.seed, source=f"{context.recipe.type_name('dataset')}, validation")
+    return ClipSet.of_clips(
+        clips, seed=context.recipe.seed, source=f"{context.recipe.type_name('dataset')}, validation"
+    )

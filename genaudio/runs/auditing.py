@@ -183,7 +183,9 @@ def _page(found: Audit, request: AuditRequest, name: str) -> AuditPage:
         return by_path[path].read(rate).numpy()
 
     offenders = [
-        Offender(clip, sound(clip.generated), [(match, sound(match.training)) for match in clip.matches[:_SHOWN_MATCHES]])
+        Offender(
+            clip, sound(clip.generated), [(match, sound(match.training)) for match in clip.matches[:_SHOWN_MATCHES]]
+        )
         for clip in _worst(found.result.clips)[:_SHOWN]
     ]
     facts: dict[str, object] = {

@@ -23,7 +23,7 @@ from genaudio.evaluation.classifier import Classifier, agreement
 from genaudio.evaluation.classifier_training import BATCH_SIZE, LEARNING_RATE, STEPS, train_classifier
 from genaudio.evaluation.held_out import HeldOut, held_out
 from genaudio.runs.blocks import build_block, describe
-from genaudio.runs.stages import versions
+from genaudio.runs.versions import versions
 from genaudio.training.device import resolve_device
 from genaudio.training.interrupt import stop_on_signal
 

@@ -1,10 +1,19 @@
-"""A second spelling, in NumPy and float64, of what published networks are made of; random weights for them."""
+"""Networks for embeddings: a second spelling of what published ones are made of, and small random CLAP models.
+
+The spelling is in NumPy and float64. The models are folders as transformers writes them, and weights under LAION's names.
+"""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import transformers
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import nn
@@ -69,3 +78,123 @@ class Spelling:
 @pytest.fixture
 def spelling() -> type[Spelling]:
     return Spelling
+
+
+def clap_model(*, fusion: bool = False, seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    audio = {
+        "patch_embeds_hidden_size": 8,
+        "hidden_size": 32,
+        "depths": [2, 2, 2],
+        "num_attention_heads": [2, 2, 4],
+        "num_hidden_layers": 3,
+        "enable_fusion": fusion,
+        "fusion_type": "aff_2d" if fusion else None,
+        "projection_dim": 24,
+    }
+    text = {
+        "vocab_size": 261,
+        "hidden_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 100,
+        "type_vocab_size": 1,
+        "layer_norm_eps": 1e-5,
+        "projection_dim": 24,
+    }
+    config = transformers.ClapConfig(text_config=text, audio_config=audio, projection_dim=24)
+    model = transformers.ClapModel(config).eval()
+    # Statistics as of real spectrograms in dB, so that what is heard is neither flat nor saturated.
+    model.audio_model.audio_encoder.batch_norm.running_mean.fill_(-20.0)
+    model.audio_model.audio_encoder.batch_norm.running_var.fill_(100.0)
+    return model
+
+
+def write_tokenizer(folder: Path) -> None:
+    """RoBERTa's files with bytes for words: no merges."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    words = ["<s>", "<pad>", "</s>", "<unk>", *sorted(ByteLevel.alphabet()), "<mask>"]
+    (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+
+
+def save_clap(folder: Path, *, fusion: bool = False, **extractor: Any) -> Path:
+    clap_model(fusion=fusion).save_pretrained(folder)
+    settings = {"frequency_min": 50, "truncation": "fusion" if fusion else "rand_trunc"} | extractor
+    transformers.ClapFeatureExtractor(**settings).save_pretrained(folder)
+    write_tokenizer(folder)
+    return folder
+
+
+# The parts of a block, as transformers and as LAION call them; written by hand, not taken from the code under test.
+BLOCK = {
+    "layernorm_before": "norm1",
+    "layernorm_after": "norm2",
+    "intermediate.dense": "mlp.fc1",
+    "attention.output.dense": "attn.proj",
+    "output.dense": "mlp.fc2",
+    "attention.self.relative_position_bias_table": "attn.relative_position_bias_table",
+    "attention.self.relative_position_index": "attn.relative_position_index",
+}
+
+
+def laion_state(model: Any) -> dict[str, torch.Tensor]:
+    state = dict(model.state_dict())
+    renamed = {}
+    for name, value in state.items():
+        if name.startswith("text_model."):
+            new = name.replace("text_model.", "text_branch.")
+        elif "_projection." in name:
+            new = name.replace("linear1", "0").replace("linear2", "2")
+        elif name.startswith("audio_model.audio_encoder."):
+            new = name.replace("audio_model.audio_encoder.", "audio_branch.").replace("batch_norm", "bn0")
+            head, _, rest = new.partition(".blocks.")
+            if rest:
+                number, _, inner = rest.partition(".")
+                if "attention.self.query" in inner:
+                    parts = [state[name.replace("query", part)] for part in ("query", "key", "value")]
+                    value, new = torch.cat(parts), f"{head}.blocks.{number}.attn.qkv.{inner.rpartition('.')[2]}"
+                elif "attention.self.key" in inner or "attention.self.value" in inner:
+                    continue
+                else:
+                    theirs = next(part for part in BLOCK if inner.startswith(part))
+                    new = f"{head}.blocks.{number}.{inner.replace(theirs, BLOCK[theirs], 1)}"
+        else:
+            new = name
+        renamed[f"module.{new}"] = value
+    renamed.pop("module.text_branch.embeddings.token_type_ids")  # transformers of 2022 did not save it
+    extra = {
+        "audio_branch.spectrogram_extractor.stft.conv_real.weight": torch.zeros(3, 1, 4),
+        "audio_branch.logmel_extractor.melW": torch.zeros(3, 4),
+        "audio_branch.layers.0.blocks.1.attn_mask": torch.zeros(64, 4, 4),
+        "audio_branch.tscam_conv.weight": torch.zeros(5, 32, 2, 3),
+        "audio_branch.head.weight": torch.zeros(5, 5),
+        "audio_transform.sequential.0.weight": torch.zeros(24, 24),
+        "text_transform.sequential.0.weight": torch.zeros(24, 24),
+    }
+    return renamed | {f"module.{name}": value for name, value in extra.items()}
+
+
+@pytest.fixture(scope="session", name="clap_model")
+def _clap_model() -> Callable[..., Any]:
+    return clap_model
+
+
+@pytest.fixture(scope="session", name="save_clap")
+def _save_clap() -> Callable[..., Path]:
+    return save_clap
+
+
+@pytest.fixture(scope="session", name="laion_state")
+def _laion_state() -> Callable[..., dict[str, torch.Tensor]]:
+    return laion_state
+
+
+@pytest.fixture(scope="session")
+def clips() -> torch.Tensor:
+    """Two clips of 3 s at 48 kHz that change all the time: noise that swells, and a chirp up or down."""
+    noise = torch.randn(2, 1, 144000, generator=torch.Generator().manual_seed(1))
+    chirp = torch.sin(torch.linspace(0, 1, 144000) ** 2 * 30000)
+    return 0.05 * noise * torch.linspace(0, 1, 144000) + torch.stack([0.3 * chirp, 0.1 * chirp.flip(0)])[:, None]
