@@ -166,8 +166,8 @@ class _Listener:
                 features = self._embedding.features(tile)
                 logs = self._embedding.log_probabilities(tile) if self._embedding.classes else None
         except GenaudioError as error:
-            names = ", ".join(read.clip.name for read in reads)
-            raise GenaudioError.of([replace(problem, path=names) for problem in error.problems]) from error
+            where = ", ".join(str(read.clip.path) for read in reads)
+            raise GenaudioError.of([replace(problem, path=where) for problem in error.problems]) from error
         features = features.cpu().double()
         if features.ndim != 3 or len(features) != size or not features.shape[1]:
             raise GenaudioError(
@@ -179,7 +179,7 @@ class _Listener:
         for number, (read, sound) in enumerate(zip(reads, sounds, strict=True)):
             log = None if logs is None else logs[number].cpu().double().clone()
             if not (features[number].isfinite().all() and (log is None or not log.isnan().any())):
-                self._wrong.append(f"{read.clip.name}: its features are not finite")
+                self._wrong.append(f"{read.clip.path}: its features are not finite")
             seconds = sound.shape[-1] / self._embedding.sample_rate
             result[read.key] = Heard(features[number].clone(), log, read.sample_rate, seconds, float(sound.abs().max()))
         return result

@@ -52,7 +52,7 @@ def dataset_clips(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> ClipSet:
-    """Clips of a recipe's dataset, as a model is trained on them; `count` and `seed` are those of `ClipSet.of_clips`."""
+    """Clips of a recipe's dataset, as a model is trained on them; `count` and `seed`: see `ClipSet.of_clips`."""
     shown, started = progress or Progress(), False
 
     def told(done: int, total: int) -> None:

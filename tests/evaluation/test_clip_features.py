@@ -239,7 +239,7 @@ def test_features_that_are_not_finite_name_their_clip_and_are_not_kept(embedding
     soundfile.write(folder / "a" / "huge.wav", np.full(512, 1e30), RATE, subtype="FLOAT")
     loud = Frames(gain=1e300)
     for _ in range(2):
-        with pytest.raises(DataError, match=r"1 of 8 clips cannot be used: a/huge.wav: its features are not finite"):
+        with pytest.raises(DataError, match=r"1 of 8 clips cannot be used: .*a/huge.wav: its features are not finite"):
             hear(loud, folder, tmp_path)
 
 
@@ -248,7 +248,7 @@ def test_what_the_embedding_refuses_is_told_with_the_clip(embedding, folder):
     with pytest.raises(GenaudioError) as caught:
         hear(embedding, folder)
     (problem,) = caught.value.problems
-    assert (problem.path, problem.given) == ("a/short.wav", "a clip of less than a frame")
+    assert (problem.path, problem.given) == (str(folder / "a" / "short.wav"), "a clip of less than a frame")
     assert problem.mend == "use longer clips"
 
 
