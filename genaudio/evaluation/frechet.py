@@ -26,7 +26,7 @@ from genaudio.core.errors import GenaudioError
 _CONDITION = 1e-4
 _ASYMMETRY = 1e-6  # that rounding may leave in a covariance, relative to its largest element
 _NEGATIVE = 1e-7  # how far below 0, relative to the largest, rounding may take an eigenvalue of a covariance
-_ROWS, _COLUMNS = 1024, 128  # of the blocks of a covariance: what is centred stays in the cache
+_ROWS, _COLUMNS = 512, 64  # of the blocks of a covariance: what is centred stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ class Gaussian:
     @cached_property
     def spread(self) -> float:
         """The trace of the covariance."""
-        if self._rows is None or "covariance" in self.__dict__:
+        if "covariance" in self.__dict__:  # found already, of more rows than dimensions
             return float(self.covariance.trace())
         return float(self._factor.square().sum())
 
@@ -112,8 +112,9 @@ class Gaussian:
                 expected="equally many",
                 mend="compute both with the same embedding",
             )
-        apart = float((self.mean - other.mean).square().sum()) + self.spread + other.spread
-        return max(apart - 2 * self._root_trace(other), 0.0)  # rounding can take equal sets below
+        root = self._root_trace(other)
+        distance = float((self.mean - other.mean).square().sum()) + self.spread + other.spread - 2 * root
+        return max(distance, 0.0)  # rounding can take equal sets below
 
     def _root_trace(self, other: Gaussian) -> float:
         """tr (C1 C2)^(1/2)."""
