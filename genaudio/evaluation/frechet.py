@@ -24,8 +24,9 @@ from genaudio.core.errors import GenaudioError
 
 # The least diagonal element of a Cholesky factor, relative to the largest, that squaring is safe with.
 _CONDITION = 1e-4
+_ASYMMETRY = 1e-6  # that rounding may leave in a covariance, relative to its largest element
 _NEGATIVE = 1e-7  # how far below 0, relative to the largest, rounding may take an eigenvalue of a covariance
-_ROWS, _COLUMNS = 1024, 128  # of the blocks of a covariance: what is centred stays in the cache
+_ROWS, _COLUMNS = 512, 64  # of the blocks of a covariance: what is centred stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +87,9 @@ class Gaussian:
             )
         if not (mean.isfinite().all() and covariance.isfinite().all()):
             raise GenaudioError(f"{name} moments have values that are not finite", expected="finite moments")
-        if not torch.allclose(covariance, covariance.mT, rtol=1e-6, atol=1e-9 * float(covariance.abs().max())):
+        if float((covariance - covariance.mT).abs().max()) > _ASYMMETRY * float(covariance.abs().max()):
             raise GenaudioError(f"the {name} covariance is not symmetric", expected="a covariance")
-        return cls(mean, covariance=(covariance + covariance.mT) / 2)
+        return cls(mean, covariance=covariance)
 
     @cached_property
     def covariance(self) -> Tensor:
@@ -99,7 +100,7 @@ class Gaussian:
     @cached_property
     def spread(self) -> float:
         """The trace of the covariance."""
-        if self._rows is None or "covariance" in self.__dict__:
+        if "covariance" in self.__dict__:  # found already, of more rows than dimensions
             return float(self.covariance.trace())
         return float(self._factor.square().sum())
 
@@ -120,7 +121,7 @@ class Gaussian:
         if self._full and other._full:
             (lower, safe), (_, also) = self._cholesky, other._cholesky
             if safe and also:
-                eigenvalues = torch.linalg.eigvalsh(lower.mT @ other.covariance @ lower)
+                eigenvalues = torch.linalg.eigvalsh(_congruent(lower, other.covariance))
                 return float(eigenvalues.clamp_min(0).sqrt().sum())
         return float(torch.linalg.svdvals(self._short @ other._short.mT).sum())
 
@@ -176,6 +177,19 @@ def checked_features(features: Tensor, name: str) -> Tensor:
             mend="look for clips that are empty or not finite",
         )
     return double
+
+
+def _congruent(lower: Tensor, covariance: Tensor) -> Tensor:
+    """L^T C L; of the result no more than the lower triangle is right, and what is 0 in L is left out in part."""
+    half = len(lower) // 2
+    top, bottom = slice(0, half), slice(half, None)
+    product = torch.empty_like(covariance)
+    torch.mm(lower[:, top].mT, covariance, out=product[top])
+    torch.mm(lower[bottom, bottom].mT, covariance[bottom], out=product[bottom])
+    result = torch.empty_like(covariance)
+    torch.mm(product, lower[:, top], out=result[:, top])
+    torch.mm(product[bottom, bottom], lower[bottom, bottom], out=result[bottom, bottom])
+    return result
 
 
 def _covariance(rows: Tensor, mean: Tensor) -> Tensor:

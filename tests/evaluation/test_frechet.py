@@ -11,7 +11,7 @@ from scipy import linalg
 from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
-from genaudio.evaluation.frechet import frechet_distance
+from genaudio.evaluation.frechet import Gaussian, Moments, frechet_distance, frechet_distance_of_moments
 
 
 def draw(clips: int, dimensions: int, seed: int, spread: float = 1.0) -> Tensor:
@@ -123,3 +123,35 @@ def test_float32_features_are_computed_in_float64() -> None:
 def test_what_has_no_covariance_is_refused(x: Tensor, y: Tensor, message: str) -> None:
     with pytest.raises(GenaudioError, match=message):
         frechet_distance(x, y)
+
+
+@pytest.mark.parametrize(("n", "m"), [(300, 200), (300, 20), (20, 15)])
+def test_moments_give_the_distance_of_the_features(n: int, m: int) -> None:
+    x, y = draw(n, 24, 0), draw(m, 24, 1) + 0.5
+    first, second = Moments.of(x), Moments.of(y)
+    assert (first.count, second.count) == (n, m)
+    found = frechet_distance_of_moments(first.mean, first.covariance, second.mean, second.covariance)
+    assert found == pytest.approx(frechet_distance(x, y), rel=1e-7)
+    assert Gaussian.of(x, "x").distance(Gaussian.of_moments(second.mean, second.covariance, "y")) == pytest.approx(
+        found, rel=1e-7
+    )
+
+
+@pytest.mark.parametrize("dimensions", [3, 128, 129, 300])
+def test_the_covariance_is_the_unbiased_one(dimensions: int) -> None:
+    x = draw(1500, dimensions, 0) + 100
+    torch.testing.assert_close(Moments.of(x).covariance, x.T.cov(), rtol=1e-10, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("mean", "covariance", "message"),
+    [
+        (torch.zeros(2), torch.eye(3), r"first mean \(2,\) and covariance \(3, 3\)"),
+        (torch.tensor([0.0, math.nan]), torch.eye(2), "first moments have values"),
+        (torch.zeros(2), torch.tensor([[1.0, 1.0], [0.0, 1.0]]), "the first covariance is not symmetric"),
+        (torch.zeros(2), torch.tensor([[1.0, 2.0], [2.0, 1.0]]), "a covariance with the eigenvalue -1"),
+    ],
+)
+def test_what_is_no_covariance_is_refused(mean: Tensor, covariance: Tensor, message: str) -> None:
+    with pytest.raises(GenaudioError, match=message):
+        frechet_distance_of_moments(mean, covariance, torch.zeros(2), torch.eye(2))

@@ -12,7 +12,7 @@ from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement
-from genaudio.evaluation.metrics.gaussian import distance_from, limits, reference_gaussian
+from genaudio.evaluation.metrics.gaussian import distance_from, limits, one_row_a_clip, reference_gaussian
 from genaudio.evaluation.metrics.sampled import Part, Sampled, needed
 
 DCASE_CLIPS = 100  # of a class that DCASE 2023 Task 7 asks for
@@ -55,7 +55,7 @@ class FAD(Sampled):
         """The distance and its interval; of the classes too where they are measured apart."""
         reference = needed(reference)
         if self.frames == "mean":
-            generated, reference = generated.averaged(), reference.averaged()
+            generated, reference = one_row_a_clip(generated, reference)
         facts = {"protocol": self.preset, "dimensions": generated.features.shape[1], "frames": self.frames}
         bounds = (0.0, math.inf)
         if self.by_class or self.preset == "dcase2023_task7":

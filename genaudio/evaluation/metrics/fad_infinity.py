@@ -13,7 +13,7 @@ from genaudio.evaluation.bootstrap import half_samples
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.frechet import Gaussian
 from genaudio.evaluation.metrics.base import Measurement
-from genaudio.evaluation.metrics.gaussian import GENERATED, reference_gaussian
+from genaudio.evaluation.metrics.gaussian import GENERATED, one_row_a_clip, reference_gaussian
 from genaudio.evaluation.metrics.sampled import Sampled, needed
 
 
@@ -43,7 +43,7 @@ class FADInfinity(Sampled):
         """The intercept, and its interval."""
         reference = needed(reference)
         if self.frames == "mean":
-            generated, reference = generated.averaged(), reference.averaged()
+            generated, reference = one_row_a_clip(generated, reference)
         fixed = None if self.extrapolate == "both" and reference.clips else reference_gaussian(reference)
         parts = self._parts(generated, None if fixed else reference)
         generator = torch.Generator().manual_seed(self.seed)

@@ -6,7 +6,7 @@ import math
 
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement
-from genaudio.evaluation.metrics.gaussian import distance_from, limits, reference_gaussian
+from genaudio.evaluation.metrics.gaussian import distance_from, limits, one_row_a_clip, reference_gaussian
 from genaudio.evaluation.metrics.sampled import Sampled, needed
 
 
@@ -20,7 +20,7 @@ class FID(Sampled):
 
     def measure(self, generated: FeatureSet, reference: FeatureSet | None) -> Measurement:
         """The distance and its interval."""
-        generated, reference = generated.averaged(), needed(reference).averaged()
+        generated, reference = one_row_a_clip(generated, needed(reference))
         real = reference_gaussian(reference)
         notes = limits(generated, reference)
         if not generated.classes:

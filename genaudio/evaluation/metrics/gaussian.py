@@ -32,6 +32,18 @@ def reference_gaussian(reference: FeatureSet) -> Gaussian:
     return found
 
 
+def one_row_a_clip(generated: FeatureSet, reference: FeatureSet) -> tuple[FeatureSet, FeatureSet]:
+    """Both sets with the mean of each clip's rows; raises `GenaudioError` where the reference's rows are past that."""
+    averaged = generated.averaged()
+    if reference.moments is not None and not reference.clips and averaged is not generated:
+        raise GenaudioError(
+            "the moments of all frames as the reference, for a distance of one row a clip",
+            expected="the features of its clips",
+            mend="name the folder of real clips, or use `fad` of all frames",
+        )
+    return averaged, reference.averaged()
+
+
 def distance_from(reference: Gaussian, generated: FeatureSet, drawn: Tensor) -> float:
     """The Fréchet distance of the drawn clips from the reference."""
     return Gaussian.of(generated.select(drawn).features, GENERATED).distance(reference)

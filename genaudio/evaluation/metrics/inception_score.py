@@ -71,9 +71,9 @@ class InceptionScore(Sampled):
         """The logarithm of the score, in nats."""
         if self.variant == "sashimi":
             return _sashimi(found)
-        return (
-            self._halves(found) if self.marginal == "other_half" else float(divergence(found, log_mean(found)).mean())
-        )
+        if self.marginal == "all":
+            return float(divergence(found, log_mean(found)).mean())
+        return self._halves(found)
 
     def _halves(self, found: Tensor) -> float:
         generator = torch.Generator().manual_seed(self.seed)

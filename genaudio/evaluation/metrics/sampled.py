@@ -104,8 +104,10 @@ class Sampled(Metric, ABC):
         if not math.isfinite(value):
             raise GenaudioError(f"{type(self).__name__} is {value}", expected="a number", mend="look at the features")
         card: dict[str, Any] = {"generated": generated.clips}
-        if reference is not None:
-            card["reference"] = reference.moments.count if reference.moments else reference.clips
+        if reference is not None and reference.moments is not None:
+            card |= {"reference": reference.moments.count, "reference_is": "moments of so many rows"}
+        elif reference is not None:
+            card["reference"] = reference.clips
         if len(generated.features) != generated.clips:
             card["generated_rows"] = len(generated.features)
         card |= {
