@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -85,7 +86,7 @@ class Gaussian:
             raise GenaudioError(
                 f"{name} mean {tuple(mean.shape)} and covariance {tuple(covariance.shape)}", expected="(d,) and (d, d)"
             )
-        if not (mean.isfinite().all() and covariance.isfinite().all()):
+        if not (mean.sum() + covariance.sum()).isfinite():
             raise GenaudioError(f"{name} moments have values that are not finite", expected="finite moments")
         if float((covariance - covariance.mT).abs().max()) > _ASYMMETRY * float(covariance.abs().max()):
             raise GenaudioError(f"the {name} covariance is not symmetric", expected="a covariance")
@@ -94,8 +95,7 @@ class Gaussian:
     @cached_property
     def covariance(self) -> Tensor:
         """`(d, d)`, unbiased."""
-        assert self._rows is not None
-        return _covariance(self._rows, self.mean)
+        return _covariance(cast(Tensor, self._rows), self.mean)  # where there are none, it was given
 
     @cached_property
     def spread(self) -> float:

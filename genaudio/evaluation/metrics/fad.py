@@ -16,6 +16,7 @@ from genaudio.evaluation.metrics.gaussian import distance_from, limits, one_row_
 from genaudio.evaluation.metrics.sampled import Part, Sampled, needed
 
 DCASE_CLIPS = 100  # of a class that DCASE 2023 Task 7 asks for
+_DCASE_EMBEDDING = {"type": "vggish", "protocol": "dcase2023_task7"}
 
 
 class FAD(Sampled):
@@ -48,7 +49,7 @@ class FAD(Sampled):
     def protocol_embedding(self) -> Mapping[str, Any] | None:
         """The challenge's VGGish for its preset, else None."""
         if self.preset == "dcase2023_task7":
-            return {"type": "vggish", "protocol": "dcase2023_task7"}
+            return _DCASE_EMBEDDING
         return None
 
     def measure(self, generated: FeatureSet, reference: FeatureSet | None) -> Measurement:
@@ -70,8 +71,12 @@ class FAD(Sampled):
     def _part(self, generated: FeatureSet, reference: FeatureSet) -> Part:
         real = reference_gaussian(reference)
         notes = limits(generated, reference)
-        if self.preset == "dcase2023_task7" and generated.clips != DCASE_CLIPS:
-            notes.append(f"{generated.clips} generated clips; the protocol has {DCASE_CLIPS} of a class")
+        if self.preset == "dcase2023_task7":
+            if generated.clips != DCASE_CLIPS:
+                notes.append(f"{generated.clips} generated clips; the protocol has {DCASE_CLIPS} of a class")
+            heard_by = {"type": generated.card.get("embedding")} | generated.card.get("embedding_fields", {})
+            if any(heard_by.get(name) != wanted for name, wanted in _DCASE_EMBEDDING.items()):
+                notes.append("not the embedding of the protocol: comparable with no figure of the challenge")
         return Part(generated, reference, lambda drawn: distance_from(real, generated, drawn), notes)
 
 

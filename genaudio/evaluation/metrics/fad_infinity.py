@@ -44,7 +44,8 @@ class FADInfinity(Sampled):
         reference = needed(reference)
         if self.frames == "mean":
             generated, reference = one_row_a_clip(generated, reference)
-        fixed = None if self.extrapolate == "both" and reference.clips else reference_gaussian(reference)
+        real = reference_gaussian(reference)
+        fixed = None if self.extrapolate == "both" and reference.clips else real
         parts = self._parts(generated, None if fixed else reference)
         generator = torch.Generator().manual_seed(self.seed)
         line = _Line(generated, reference, fixed, generator)
@@ -65,7 +66,6 @@ class FADInfinity(Sampled):
             reference,
             notes=notes,
             method="half samples of the generated clips" + ("" if fixed else " and of the reference"),
-            rows=len(generated.features),
             dimensions=generated.features.shape[1],
             frames=self.frames,
             extrapolated="generated" if fixed else "both",
@@ -77,11 +77,12 @@ class FADInfinity(Sampled):
         dimensions = generated.features.shape[1]
         sets = [generated] if reference is None else [generated, reference]
         rows = min(len(one.features) for one in sets)
-        most = min(rows // max(dimensions, 2), *(one.clips // 2 for one in sets), self.sizes)
+        # The interval cuts half of the clips in two: two clips in each of those parts.
+        most = min(rows // max(dimensions, 2), *(one.clips // 4 for one in sets), self.sizes)
         if most < 2:
             raise GenaudioError(
                 f"FAD-infinity of {rows} rows of {dimensions} dimensions, {min(one.clips for one in sets)} clips",
-                expected=f"at least {2 * dimensions} rows in each set, of at least 4 clips",
+                expected=f"at least {2 * dimensions} rows in each set, of at least 8 clips",
                 mend="more clips, an embedding of fewer dimensions, or `kad`, which has no bias",
             )
         return most

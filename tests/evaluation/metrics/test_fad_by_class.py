@@ -46,7 +46,8 @@ def test_the_dcase_protocol_is_by_class_of_every_frame_with_its_own_embedding(ga
     metric = FAD(preset="dcase2023_task7", draws=0)
     assert metric.protocol_embedding == {"type": "vggish", "protocol": "dcase2023_task7"}
     assert FAD().protocol_embedding is None
-    generated, reference = (labelled(gaussian_set(200, seed, frames=3), "ab") for seed in (0, 1))
+    card = {"embedding": "vggish", "embedding_fields": {"protocol": "dcase2023_task7", "weights": "vggish.pt"}}
+    generated, reference = (replace(labelled(gaussian_set(200, seed, frames=3), "ab"), card=card) for seed in (0, 1))
     found = metric.measure(generated, reference)
     expected = [frechet_distance(of_class(generated, label), of_class(reference, label)) for label in "ab"]
     assert found.value == pytest.approx(sum(expected) / 2)
@@ -54,6 +55,10 @@ def test_the_dcase_protocol_is_by_class_of_every_frame_with_its_own_embedding(ga
     assert "notes" not in found.card
     few = metric.measure(generated.select(torch.arange(100)), reference)
     assert any("50 generated clips; the protocol has 100 of a class" in note for note in few.card["notes"])
+    strange = metric.measure(replace(generated, card={"embedding": "clap"}), reference)
+    assert strange.card["notes"] == [
+        "a, b: not the embedding of the protocol: comparable with no figure of the challenge"
+    ]
     with pytest.raises(ValidationError, match="leave `frames` at `all`"):
         FAD(preset="dcase2023_task7", frames="mean")
 

@@ -74,6 +74,15 @@ def test_too_few_rows_for_a_straight_line_are_refused(gaussian_set: Any) -> None
     assert len(fewer.card["points"]) == 2
 
 
+def test_as_few_clips_as_it_takes_have_an_interval_too(gaussian_set: Any) -> None:
+    found = FADInfinity(draws=10).measure(*(gaussian_set(8, seed, dimensions=2) for seed in (0, 1)))
+    assert found.interval[0] < found.value < found.interval[1]
+    with pytest.raises(GenaudioError, match="of at least 8 clips"):
+        FADInfinity().measure(gaussian_set(7, 0, dimensions=2), gaussian_set(8, 1, dimensions=2))
+    with pytest.raises(GenaudioError, match="reference clips whose features are all equal"):
+        FADInfinity().measure(gaussian_set(20, 0), FeatureSet.of(torch.ones(20, 4)))
+
+
 def test_equal_seeds_give_equal_values(gaussian_set: Any) -> None:
     sets = gaussian_set(100, 0), gaussian_set(100, 1)
     assert FADInfinity(draws=5).measure(*sets) == FADInfinity(draws=5).measure(*sets)
