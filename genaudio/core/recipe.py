@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import PlainValidator, SerializeAsAny, TypeAdapter, ValidationError, ValidationInfo, field_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.component import Component, Settings, parameter
 from genaudio.core.errors import GenaudioError, Position, Problem, RecipeError, UnknownComponentError
 from genaudio.core.overrides import Overridden, apply_overrides
 from genaudio.core.recipe_checks import cross_block_problems
 from genaudio.core.registry import KINDS, Registry, suggestion
 from genaudio.core.settings import (
-    AuditSettings,
     EvaluationSettings,
     ReportSettings,
     SamplingSettings,
@@ -104,9 +104,9 @@ class Recipe(Settings):
     schedule: Schedule = parameter("auto", description=KINDS["schedule"].summary)
     solver: Solver = parameter("auto", description=KINDS["solver"].summary)
     guidance: Guidance | tuple[Guidance, ...] | None = parameter(None, description=KINDS["guidance"].summary)
-    embedding: Embedding = parameter("mel_statistics", description=KINDS["embedding"].summary)
+    embedding: Embedding = parameter("classifier", description=KINDS["embedding"].summary)
     metric: Metric | tuple[Metric, ...] | None = parameter(
-        ("fad",), description=f"{KINDS['metric'].summary}; null: nothing is evaluated"
+        ("fad", "kad"), description=f"{KINDS['metric'].summary}; null: nothing is evaluated"
     )
     training: TrainingSettings = parameter(TrainingSettings(), description="How the model is trained")
     sampling: SamplingSettings = parameter(SamplingSettings(), description="How clips are generated")

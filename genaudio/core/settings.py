@@ -1,4 +1,4 @@
-"""The blocks of a recipe that are not components: how to train, sample, evaluate, audit and report."""
+"""The blocks of a recipe that are not components: how to train, sample, evaluate and report."""
 
 from __future__ import annotations
 
@@ -87,12 +87,6 @@ class EvaluationSettings(Settings):
         if self.keep == "best" and self.every is None:
             raise ValueError("keep is best, but every is null: set every, so that there is something to choose from")
         return self
-
-
-class AuditSettings(Settings):
-    """How generated clips are searched for copies of training clips."""
-
-    enabled: bool = parameter(True, description="Whether the run is audited")
 
 
 class ReportSettings(Settings):

@@ -9,7 +9,7 @@ from typing import cast
 from pydantic import ValidationError
 
 import genaudio
-from genaudio.audit.settings import AuditSettings
+from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import DataError, RunError
 from genaudio.core.overrides import apply_overrides
 from genaudio.core.progress import Progress

@@ -15,9 +15,9 @@ from genaudio.audit.auditing import audit
 from genaudio.audit.edmsound import EDMSoundResult, edmsound
 from genaudio.audit.projection import Projection
 from genaudio.audit.result import AuditedClip, AuditResult
-from genaudio.audit.settings import AuditSettings
 from genaudio.audit.triplets import train_projection, versions_of
 from genaudio.audit.windows import embed_windows
+from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import GenaudioError, Interrupted, RunError
 from genaudio.core.files import write_json
 from genaudio.core.progress import Progress
@@ -210,9 +210,11 @@ def summary(found: Mapping[str, Any]) -> str:
     clips, statistics = found["clips"], found["statistics"]
     counts = {verdict: sum(clip["verdict"] == verdict for clip in clips) for verdict in _VERDICTS}
     lines = [f"{len(clips)} clips: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items())]
-    for clip in clips:
-        if clip["verdict"] != "new":
-            lines.append(f"  {clip['generated']}: {clip['verdict']} of {', '.join(clip['sources'])}")
+    lines += [
+        f"  {clip['generated']}: {clip['verdict']} of {', '.join(clip['sources'])}"
+        for clip in clips
+        if clip["verdict"] != "new"
+    ]
     measure = statistics.get("edmsound")
     if measure is not None:
         overall = measure["overall"]

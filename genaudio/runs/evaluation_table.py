@@ -51,7 +51,7 @@ def report_table(results: Mapping[str, Any]) -> ReportTable:
         "Evaluation",
         ("metric", "value", "95% interval", "better", "embedding", "generated", "reference"),
         rows,
-        "Compare values of equal counts, embedding and weights alone; evaluation/results.json says how each was computed.",
+        "Compare values of equal counts, embedding and weights alone. How each was computed: evaluation/results.json.",
     )
 
 

@@ -97,8 +97,12 @@ def test_the_keys_of_a_recipe_are_these() -> None:
         "schedule",
         "solver",
         "guidance",
+        "embedding",
+        "metric",
         "training",
         "sampling",
+        "evaluation",
+        "audit",
         "report",
     ]
     assert {name: list(part["properties"]) for name, part in schema["$defs"].items() if name.endswith("Settings")} == {

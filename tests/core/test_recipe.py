@@ -67,6 +67,8 @@ def test_what_is_left_out_takes_the_defaults() -> None:
         "schedule": "auto",
         "solver": "auto",
         "guidance": None,
+        "embedding": "classifier",
+        "metric": "fad + kad",
     }
     assert (recipe.version, recipe.seed, recipe.device, recipe.guidance) == (1, 0, "auto", None)
 

@@ -36,6 +36,11 @@ class ClassifierEmbedding(Embedding):
         "$VARIABLES are expanded. null: to be trained on the recipe's dataset",
     )
 
+    steps: int = parameter(
+        1200, ge=1, description="Training steps of the classifier that a run trains where weights is null"
+    )
+    seed: int = parameter(0, ge=0, description="Seed of that training; not the recipe's, so that runs share it")
+
     def with_weights(self, folder: Path | str) -> ClassifierEmbedding:
         """The same embedding with the classifier in `folder`; this one stays as it is."""
         return type(self)(**{**self.model_dump(), "weights": str(folder)})  # a copy would keep a classifier in memory

@@ -1,6 +1,7 @@
 """Networks for embeddings: a second spelling of what published ones are made of, and small random CLAP models.
 
-The spelling is in NumPy and float64. The models are folders as transformers writes them, and weights under LAION's names.
+The spelling is in NumPy and float64. The models are folders as transformers writes them, and weights under LAION's
+names.
 """
 
 from __future__ import annotations
