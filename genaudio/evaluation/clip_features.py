@@ -162,7 +162,7 @@ class _Listener:
         size = tile_size(self._device, sounds[0].shape[-1])
         tile = torch.stack(sounds + [sounds[-1]] * (size - len(sounds))).to(self._device)
         try:
-            with torch.inference_mode():
+            with torch.no_grad():
                 features = self._embedding.features(tile)
                 logs = self._embedding.log_probabilities(tile) if self._embedding.classes else None
         except GenaudioError as error:
