@@ -127,10 +127,11 @@ class _Listener:
             raise _unusable(self._wrong, len(clips))
         return result
 
-    def _read(self, clip: AudioClip) -> _Read:
+    def _read(self, clip: AudioClip, *, decode: bool = False) -> _Read:
+        """The clip, decoded where its features are not known, or in any case."""
         try:
             loaded = clip.load()
-            if loaded.key in self._known:
+            if loaded.key in self._known and not decode:
                 return _Read(clip, loaded.key)
             waveform = loaded.waveform(self._embedding.sample_rate, CHANNELS)
             return _Read(clip, loaded.key, waveform, loaded.sample_rate)
@@ -138,10 +139,14 @@ class _Listener:
             return _Read(clip, wrong=error.problems[0].given)
 
     def _heard(self, window: Sequence[_Read]) -> list[Heard]:
+        """What is heard in a window: found, or computed and stored; nothing where a clip turns out bad."""
         wanted = {read.key for read in window} & self._known
         found = {} if self._store is None else self._store.get(wanted)
         self._known -= wanted - set(found)  # rows that turned out damaged
-        again = [read if read.waveform is not None or read.key in found else self._read(read.clip) for read in window]
+        again = [
+            read if read.waveform is not None or read.key in found else self._read(read.clip, decode=True)
+            for read in window
+        ]
         self._wrong += [read.wrong for read in again if read.wrong]
         if self._wrong:
             return []
@@ -162,7 +167,7 @@ class _Listener:
         size = tile_size(self._device, sounds[0].shape[-1])
         tile = torch.stack(sounds + [sounds[-1]] * (size - len(sounds))).to(self._device)
         try:
-            with torch.inference_mode():
+            with torch.no_grad():
                 features = self._embedding.features(tile)
                 logs = self._embedding.log_probabilities(tile) if self._embedding.classes else None
         except GenaudioError as error:

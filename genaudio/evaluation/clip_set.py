@@ -19,6 +19,8 @@ from genaudio.datasets.files import audio_files
 from genaudio.evaluation.audio_clip import AudioClip, DatasetClip, SoundFile, WaveformClip
 from genaudio.evaluation.label_spelling import spelled_as
 
+__all__ = ["ENDLESS", "AudioClip", "ClipSet"]
+
 ENDLESS = 1000  # clips that are taken of a source without end when nobody says how many
 _MANIFEST = "manifest.json"
 _NAMED = 5  # missing files that an error names

@@ -27,12 +27,8 @@ from genaudio.runs.evaluation_sources import spelled_alike
 from genaudio.training.device import resolve_device
 
 FORMAT = 1
-_SET_FACTS = (
-    "clips",
-    "silent_clips",
-    "sample_rates",
-    "seconds",
-)  # of a card: what is said of a set, not of the hearing
+# What a card says of a set of clips, the rest being how it was heard.
+_SET_FACTS = ("clips", "silent_clips", "sample_rates", "seconds")
 
 
 @dataclass(frozen=True)
@@ -82,6 +78,8 @@ class Evaluator:
         request = self.request
         metrics, problems = self._possible()
         found = []
+        for metric in metrics.values():  # what is wrong with clips is no matter of a single metric
+            self._hear_for(metric)
         for name, metric in metrics.items():
             try:
                 found.append(self._entry(name, metric))
@@ -140,8 +138,9 @@ class Evaluator:
     def _entry(self, name: str, metric: Metric) -> dict[str, Any]:
         """A metric as the results hold it."""
         request, embedding = self.request, self.request.embedding_of(metric)
-        generated = self._hear("generated", request.generated, embedding)
-        reference = self._real(generated, embedding) if metric.needs_reference else None
+        generated, reference = self._hear_for(metric)
+        if reference is not None:
+            check_same_embedding(generated.card, reference.card, self._source)
         if metric.needs == "text":
             generated = replace(generated, text=_text_features(embedding, metric.texts(generated.labels)))
         measurement = metric.measure(generated, reference)
@@ -160,13 +159,15 @@ class Evaluator:
             "card": card | {"silent_clips": silent} | dict(measurement.card) | ({"notes": notes} if notes else {}),
         }
 
-    def _real(self, generated: FeatureSet, embedding: Embedding) -> FeatureSet | None:
-        """What the embedding hears in the reference, or the statistics that are given, if they are of the same."""
-        reference = self._reference
+    def _hear_for(self, metric: Metric) -> tuple[FeatureSet, FeatureSet | None]:
+        """What the metric's embedding hears in the generated clips, and in the reference if the metric needs it."""
+        embedding, reference = self.request.embedding_of(metric), self._reference
+        generated = self._hear("generated", self.request.generated, embedding)
+        if not metric.needs_reference or reference is None:
+            return generated, None
         if isinstance(reference, FeatureSet):
-            check_same_embedding(generated.card, reference.card, self._source)
-            return reference
-        return None if reference is None else self._hear("reference", reference, embedding)
+            return generated, reference
+        return generated, self._hear("reference", reference, embedding)
 
     def _hear(self, side: str, clips: ClipSet, embedding: Embedding) -> FeatureSet:
         """What an embedding hears in one side's clips, once."""

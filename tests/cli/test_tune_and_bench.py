@@ -89,7 +89,7 @@ def test_bench_samplers_writes_consistent_files_and_recommends(run, capsys):
         (("bench-samplers", "{tmp}"), "holds no model"),
         (("bench-samplers", "{run}", "--solver", "hun"), "did you mean 'heun'?"),
         (("bench-samplers", "{run}", "--schedule", "{{type: karras, roh: 5}}"), "did you mean 'rho'?"),
-        (("bench-samplers", "{run}", "--metric", "fid"), "did you mean 'fad'?"),
+        (("bench-samplers", "{run}", "--metric", "kda"), "did you mean 'kad'?"),
         (("bench-samplers", "{run}", "--embedding", "mel"), "mel_statistics"),
         (("bench-samplers", "{run}", "--label", "rian"), "did you mean 'rain'?"),
         (("bench-samplers", "{run}", "--nfe", 0), "--nfe 0"),

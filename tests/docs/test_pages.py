@@ -31,6 +31,7 @@ EXECUTED = (
     "runs.md",
     "preconditioning.md",
     "schedules.md",
+    "evaluate.md",
 )
 
 
@@ -70,6 +71,7 @@ def test_python_in_the_documents_runs(page: str, tiny_run: Path, tmp_path: Path,
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "quickstart").symlink_to(tiny_run)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GENAUDIO_CACHE", str(tmp_path / "cache"))
     names: dict[str, Any] = {"__name__": page}
     for before, code in PYTHON.findall((ROOT / "docs" / page).read_text(encoding="utf-8")):
         if before.strip() != NOT_EXECUTED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -173,6 +174,20 @@ def test_the_device_and_the_code_are_settings(tmp_path):
     builtin = feature_settings(MelStatistics(), "mel_statistics", torch.device("cpu"))
     assert builtin["code"] != cpu["code"]
     assert builtin["libraries"]["torch"] == importlib.metadata.version("torch")
+
+
+def test_a_damaged_row_is_computed_again(embedding, folder, tmp_path):
+    first = hear(embedding, folder, tmp_path)
+    (path,) = (tmp_path / "features").glob("*.sqlite")
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE clips SET facts = '[8000, 1.0, 2.0]' WHERE rows = 3")
+    database.close()
+    embedding.computed.clear()
+    assert same(first, hear(embedding, folder, tmp_path))
+    assert sum(embedding.computed) == 2 * 2  # of the two clips of three frames
+    embedding.computed.clear()
+    assert same(first, hear(embedding, folder, tmp_path))
+    assert embedding.computed == []
 
 
 def test_equal_clips_are_computed_once(embedding, folder):

@@ -215,6 +215,15 @@ def test_metrics_by_default_are_left_out_with_a_note(generated, real):
         Evaluator(request(generated, None, {"fad": FAD()}, required=False)).results()
 
 
+def test_clips_that_cannot_be_read_are_one_error_and_no_note(generated, real):
+    real.clips[3].path.write_bytes(b"none")
+    with pytest.raises(GenaudioError) as caught:
+        Evaluator(request(generated, real, {"a": FAD(), "b": FAD(seed=1)}, required=False)).results()
+    (problem,) = caught.value.problems
+    assert problem.given.startswith("1 of 12 clips cannot be used")
+    assert problem.path == ""
+
+
 def test_too_few_clips_are_an_error_of_the_metric(generated, real):
     with pytest.raises(GenaudioError) as caught:
         Evaluator(request(generated.select([0]), real, {"fad": FAD()})).results()
