@@ -75,7 +75,7 @@ def nearest(
     scores = torch.full((len(q.vectors), k), -torch.inf, dtype=torch.float64)
     indices = torch.full((len(q.vectors), k), -1, dtype=torch.long)
     for rows, columns in _groups(q, v):
-        few, many = q.select(rows), v.select(columns)
+        few, many = (q, v) if q.group is None else (q.select(rows), v.select(columns))
         if backend == "exact":
             candidates = _candidates(few, many, k + MARGIN, measure, block, torch.device(device))
         else:

@@ -36,7 +36,7 @@ def distribution_plot(result: EDMSoundResult, image: Literal["png", "svg"] = "pn
     axes.set_ylabel("density")
     for number, label in enumerate(labels):
         small = figure.add_subplot(grid[1 + number // _COLUMNS, number % _COLUMNS], sharex=axes)
-        _draw(small, result, label, result.by_class[label], edges)
+        _draw(small, result, label, result.by_class[label], edges[::2])  # fewer clips, wider bins
         small.set_title(f"{label}: {_difference(result.by_class[label])}", fontsize=8)
         small.tick_params(labelsize=7)
         if number % _COLUMNS == 0:
