@@ -38,6 +38,10 @@ network:
 conditioner: {type: label, embedding_size: 8}
 training: {steps: 10, batch_size: 4, checkpoint_every: 3, log_every: 2, precision: float32, workers: 1}
 sampling: {clips_per_class: 2, num_steps: 3}
+embedding: {type: mel_statistics, rate: 8000, bands: 4}
+metric: {type: fad, draws: 10}
+evaluation: {reference_clips: 16}
+audit: {enabled: false}
 """
 
 

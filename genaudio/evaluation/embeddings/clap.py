@@ -99,9 +99,14 @@ class CLAP(Embedding):
         audio = mono(waveform, shortest=_FFT, rate=RATE)
         window = round(self.window * RATE)
         starts = window_starts(audio.shape[-1], window, round(self.hop * RATE))
-        windows = torch.stack([audio[:, start : start + window] for start in starts], 1)
         model = self._model.to(waveform.device)
-        rows = in_parts(lambda part: self._hear(model, part), windows.flatten(0, 1), _WINDOWS)
+
+        def hear(places: Tensor) -> Tensor:
+            # Cut out here, as overlapping windows of long clips are many times the clips.
+            return self._hear(model, torch.stack([audio[clip, at : at + window] for clip, at in places.tolist()]))
+
+        clips, firsts = (torch.tensor(numbers, device=audio.device) for numbers in (range(len(audio)), starts))
+        rows = in_parts(hear, torch.cartesian_prod(clips, firsts), _WINDOWS)
         return F.normalize(rows, dim=-1).reshape(len(audio), len(starts), -1)
 
     def text_features(self, texts: Sequence[str]) -> Tensor:

@@ -12,7 +12,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -184,13 +184,11 @@ def in_parts(compute: Callable[[Tensor], Tensor], items: Tensor, size: int) -> T
 
 def _downloaded(name: str, revision: str | None, with_weights: bool) -> Path:
     transformers()  # the hub's client comes with it, and so does the error where both are missing
-    import huggingface_hub
-
     try:
         wanted = ["*.json", "*.txt", *(["model*.safetensors"] if with_weights else [])]
-        folder = Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=wanted))
+        folder = _snapshot(name, revision, wanted)
         if with_weights and not any(folder.glob("model*.safetensors")):
-            huggingface_hub.snapshot_download(name, revision=folder.name, allow_patterns=["pytorch_model*.bin"])
+            _snapshot(name, folder.name, ["pytorch_model*.bin"])
     except Exception as error:  # of the hub, the network, or the disk
         raise GenaudioError(
             f"{name!r} is no folder here, and cannot be had from the Hugging Face hub: {first_line(error)}",
@@ -198,6 +196,17 @@ def _downloaded(name: str, revision: str | None, with_weights: bool) -> Path:
             mend="check the name and the network, or copy the checkpoint here and give its folder",
         ) from error
     return folder
+
+
+def _snapshot(name: str, revision: str | None, patterns: list[str]) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
+    except Exception:  # some versions of the client ask the network even for a commit that the cache holds
+        with suppress(Exception):
+            return Path(snapshot_download(name, revision=revision, allow_patterns=patterns, local_files_only=True))
+        raise
 
 
 def _read_json(path: Path) -> dict[str, Any]:
