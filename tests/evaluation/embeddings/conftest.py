@@ -27,14 +27,14 @@ class Spelling:
 
     @staticmethod
     def randomised(network: nn.Module, seed: int = 0) -> nn.Module:
-        """Every weight and every statistic of batch normalisation drawn anew, so that none is a neutral 0 or 1."""
+        """Weights and statistics drawn anew, none a neutral 0 or 1, and such that ReLUs let most of it through."""
         generator = torch.Generator().manual_seed(seed)
         for name, value in network.state_dict().items():
-            if name.endswith("running_var"):
-                value.copy_(0.5 + torch.rand(value.shape, generator=generator))
+            if value.ndim > 1:
+                value.copy_(torch.randn(value.shape, generator=generator) * (2 / value[0].numel()) ** 0.5)
             elif value.is_floating_point():
-                fan = max(1, value[0].numel()) if value.ndim > 1 else 4
-                value.copy_(torch.randn(value.shape, generator=generator) / fan**0.5)
+                low = 0.5 if name.endswith(("var", "weight")) else 0.1
+                value.copy_(low + torch.rand(value.shape, generator=generator))
         return network.eval()
 
     @staticmethod

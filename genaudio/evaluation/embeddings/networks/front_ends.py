@@ -18,7 +18,7 @@ class VGGishLogMel(nn.Module):
     """`ln(mel + 0.01)` of STFT magnitudes at 16 kHz: 64 bands of 125 to 7,500 Hz, 400 samples a frame, one each 160.
 
     Periodic Hann window, FFT of 512, frames inside the clip alone. Mel is HTK's, `1127 ln(1 + f / 700)`, and triangles
-    are straight in mel, not in Hz; 0 Hz counts for nothing. Source: AudioSet's VGGish (Hershey et al. 2017).
+    are straight in mel, not in Hz. Source: AudioSet's VGGish (Hershey et al. 2017).
     """
 
     BANDS = 64
@@ -37,7 +37,6 @@ class VGGishLogMel(nn.Module):
         edges = torch.tensor([125.0, 7500.0], dtype=torch.float64)
         low, high = self._mel(edges).tolist()
         filters = _triangles(self._mel(frequency), torch.linspace(low, high, self.BANDS + 2, dtype=torch.float64))
-        filters[0] = 0
         self.register_buffer("window", hann.float(), persistent=False)
         self.register_buffer("filters", filters.float(), persistent=False)
 

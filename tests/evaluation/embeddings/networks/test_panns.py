@@ -92,14 +92,17 @@ def spelled_wave_plane(s: Any, audio: Array, w: dict[str, Array]) -> Array:
     return spelled_block(s, plane, w, "pre_block4", 2, 1)
 
 
-def spelled(s: Any, network: nn.Module, log_mel: Array, audio: Array) -> tuple[Array, Array]:
-    w = s.weights(network)
+def spelled_planes(s: Any, w: dict[str, Array], log_mel: Array, audio: Array) -> Array:
     x = s.batch_norm(log_mel.T, w, "bn0").T[None]
     x = spelled_block(s, x, w, "conv_block1", 2, 2)
     if "pre_conv0.weight" in w:
         plane = spelled_wave_plane(s, audio, w)
         steps = min(x.shape[1], plane.shape[1])
         x = np.concatenate([x[:, :steps], plane[:, :steps]])
+    return x
+
+
+def spelled(s: Any, w: dict[str, Array], x: Array) -> tuple[Array, Array]:
     for number in (2, 3, 4, 5):
         x = spelled_block(s, x, w, f"conv_block{number}", 2, 2)
     x = spelled_block(s, x, w, "conv_block6", 1, 1).mean(2)
@@ -117,8 +120,12 @@ def test_the_network_is_its_second_spelling(network: Tagger, length: int, spelli
     audio = 0.3 * torch.randn(2, length, generator=torch.Generator().manual_seed(1))
     log_mel = PANNsLogMel(32000, 1024, 320, 14000.0)(audio)
     features, logits = network(log_mel, audio)
+    planes, w = network.planes(log_mel, audio), spelling.weights(network)
     for item in range(2):
-        expected = spelled(spelling, network, log_mel[item].double().numpy(), audio[item].double().numpy())
+        both = spelled_planes(spelling, w, log_mel[item].double().numpy(), audio[item].double().numpy())
+        assert (both.std((1, 2)) > 0.01).any()
+        np.testing.assert_allclose(planes[item].detach().numpy(), both, rtol=1e-3, atol=1e-4)
+        expected = spelled(spelling, w, both)
         assert (expected[0] > 0).any()
         np.testing.assert_allclose(features[item].detach().numpy(), expected[0], rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(logits[item].detach().numpy(), expected[1], rtol=1e-3, atol=1e-4)
