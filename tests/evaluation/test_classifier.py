@@ -152,10 +152,38 @@ def test_clips_without_labels_or_of_other_classes_are_refused(trained: Classifie
         agreement(trained, slower)
 
 
+def test_noise_is_heard_and_clips_that_are_left_out_do_not_count(trained: Classifier, tones: MakeClips) -> None:
+    clips = tones(size=24, seed=3)
+    clean, loud = agreement(trained, clips), agreement(trained, clips, snr=-40.0)
+    assert loud.overall.successes < clean.overall.successes
+    assert (agreement(trained, clips, snr=-40.0).confusion == loud.confusion).all()
+    assert agreement(trained, clips, leave_out={"tone 0", "tone 5"}).overall.total == 22
+
+
+def test_long_clips_have_half_of_the_frames_also_once_loaded(tones: MakeClips, tmp_path: Path) -> None:
+    long = tones()
+    long.length = 20000  # at 8 kHz
+    assert train_classifier(tones(), steps=1, batch_size=2).hop == 0.010
+    classifier = train_classifier(long, steps=1, batch_size=2)
+    classifier.save(tmp_path)
+    assert classifier.levels(torch.zeros(1, 1, 20000)).shape == (1, 64, 126)
+    assert Classifier.load(tmp_path).hop == classifier.hop == 0.020
+
+
+def test_a_card_of_another_format_is_refused(trained: Classifier, tmp_path: Path) -> None:
+    trained.save(tmp_path)
+    path = tmp_path / "classifier.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 1}))
+    with pytest.raises(GenaudioError, match="has the format 1"):
+        Classifier.load(tmp_path)
+
+
 @pytest.mark.slow
-def test_it_reaches_99_percent_on_unseen_takes_of_spoken_digits(shared_data: Path) -> None:
+def test_it_reaches_99_percent_on_unseen_takes_of_spoken_digits_and_90_at_20_db(shared_data: Path) -> None:
     from genaudio.datasets.fsdd import FSDD
 
     dataset = FSDD(root=str(shared_data / "fsdd"))
-    classifier = train_classifier(dataset.open("train"), steps=600)
-    assert accuracy(classifier, dataset.open("validation")) >= 0.99
+    classifier = train_classifier(dataset.open("train"))
+    unseen = dataset.open("validation")
+    assert accuracy(classifier, unseen) >= 0.99
+    assert agreement(classifier, unseen, snr=20.0).overall.value >= 0.9
