@@ -22,7 +22,7 @@ from genaudio.samplers.schedules.tuned import Tuned
 from genaudio.samplers.schedules.tuned_file import TunedGrid, write_grids
 
 LEVELS = (80.0, 5.0, 0.3, 0.002)
-REQUIRED = {"root": "sounds", "levels": LEVELS, "high": 5.0, "model": "runs/weak"}
+REQUIRED = {"root": "sounds", "levels": LEVELS, "high": 5.0, "model": "runs/weak", "memory": "memory.safetensors"}
 
 
 @pytest.mark.parametrize(("kind", "name"), [row[:2] for row in BUILTINS])
