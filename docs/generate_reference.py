@@ -24,17 +24,25 @@ from pydantic import BaseModel
 
 import genaudio
 from genaudio.cli.app import app
+from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.fields import FieldCard, field_cards
-from genaudio.core.recipe import AUTO_BLOCKS, BLOCKS, LIST_BLOCKS, OPTIONAL_BLOCKS, Recipe
+from genaudio.core.recipe import Recipe
+from genaudio.core.recipe_blocks import AUTO_BLOCKS, BLOCKS, LIST_BLOCKS, OPTIONAL_BLOCKS
 from genaudio.core.registry import KINDS, Registry, kind_base
-from genaudio.core.settings import ReportSettings, SamplingSettings, TrainingSettings
+from genaudio.core.settings import EvaluationSettings, ReportSettings, SamplingSettings, TrainingSettings
 from genaudio.core.yaml_writer import inline
 from genaudio.plugins.manager import discover
 
 FOLDER = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate_reference.py. Do not edit. -->\n\n"
 _VALUES = {bool: "", int: "N", float: "NUMBER", Path: "PATH", str: "TEXT"}
-SETTINGS = (("training", TrainingSettings), ("sampling", SamplingSettings), ("report", ReportSettings))
+SETTINGS = (
+    ("training", TrainingSettings),
+    ("sampling", SamplingSettings),
+    ("evaluation", EvaluationSettings),
+    ("audit", AuditSettings),
+    ("report", ReportSettings),
+)
 
 
 def pages() -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from genaudio.cli.audit import audit
 from genaudio.cli.bench_samplers import bench_samplers
 from genaudio.cli.check import check
 from genaudio.cli.describe import describe
@@ -27,6 +28,7 @@ from genaudio.cli.schema import schema
 from genaudio.cli.train_classifier import train_classifier
 from genaudio.cli.tune_schedule import tune_schedule
 from genaudio.cli.vary import vary
+from genaudio.cli.write_memory import write_memory
 from genaudio.core.errors import GenaudioError
 
 
@@ -73,9 +75,11 @@ for _name, _command, _summary in (
     ("inpaint", inpaint, "Make parts of a clip anew."),
     ("invert", invert, "Find the noise that a clip comes from."),
     ("evaluate", evaluate, "Measure generated clips beside real ones."),
+    ("audit", audit, "Search generated clips for copies of training clips."),
     ("bench-samplers", bench_samplers, "Compare samplers on a trained model."),
     ("tune-schedule", tune_schedule, "Optimise the noise levels of a trained model."),
     ("train-classifier", train_classifier, "Train the classifier that metrics hear with."),
+    ("write-memory", write_memory, "Write the training clips that guidance leads away from."),
     ("export", export, "Copy a trained model into a folder of its own."),
     ("init", init, "Write a commented starter recipe."),
     ("check", check, "Check a recipe without running it."),

@@ -10,16 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genaudio.core.recipe import (
-    AUTO,
-    AUTO_BLOCKS,
-    BLOCKS,
-    LIST_BLOCKS,
-    OPTIONAL_BLOCKS,
-    Recipe,
-    block_names,
-    default_types,
-)
+from genaudio.core.recipe import Recipe, default_types
+from genaudio.core.recipe_blocks import AUTO, AUTO_BLOCKS, BLOCKS, LIST_BLOCKS, OPTIONAL_BLOCKS, block_names
 from genaudio.core.registry import Registry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from genaudio.core.errors import DataError, GenaudioError
+from genaudio.core.errors import DataError, GenaudioError, RunError
 from genaudio.core.files import write_json
 from genaudio.evaluation.clip_set import ClipSet
+from genaudio.reports.data import Table
 from genaudio.runs.auditing import AuditRequest, run_audit, write_audit
 from genaudio.runs.recipe_evaluation import run_embedding
 
@@ -52,3 +56,37 @@ def _held_out(context: RunContext) -> ClipSet | None:
     return ClipSet.of_clips(
         clips, seed=context.recipe.seed, source=f"{context.recipe.type_name('dataset')}, validation"
     )
+
+
+def audit_tables(found: Mapping[str, Any]) -> list[Table]:
+    """The audit in short for the page of a run: none if nothing was audited."""
+    clips = found["clips"]
+    if not clips:
+        return []
+    rows = [
+        [verdict, sum(clip["verdict"] == verdict for clip in clips), len(clips)]
+        for verdict in ("exact copy", "stitching copy", "new")
+    ]
+    note = "audit/audit.html has the clips that are most like training clips, beside those."
+    measure = found["statistics"].get("edmsound")
+    if measure is not None:
+        overall = measure["overall"]
+        note += (
+            f" EDMSound's measure with {measure['card']['embedding']}: {overall['value']:+.4f}; above 0, generated "
+            "clips are nearer to training clips than those are to one another."
+        )
+    return [Table("Copy audit", ("verdict", "clips", "of"), rows, note)]
+
+
+def read_audit(path: Path) -> Mapping[str, Any]:
+    """The audit of the stage; raises `RunError` if it cannot be read."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        _ = found["clips"], found["statistics"]["notes"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path} cannot be read: {error!r}",
+            expected="the audit as it was written",
+            mend="make it again with --only audit --force, then the report",
+        ) from error
+    return found

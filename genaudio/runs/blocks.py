@@ -9,7 +9,7 @@ from genaudio.core.component import Component
 from genaudio.core.create import create_at
 from genaudio.core.errors import RunError
 from genaudio.core.overrides import apply_overrides
-from genaudio.core.recipe import LIST_BLOCKS
+from genaudio.core.recipe_blocks import LIST_BLOCKS
 from genaudio.core.registry import kind_base, suggestion
 
 if TYPE_CHECKING:

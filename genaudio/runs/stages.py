@@ -12,7 +12,7 @@ from genaudio.core.errors import RunError
 from genaudio.plugins.manager import notify
 from genaudio.reports.data import ReportData, Sound
 from genaudio.reports.page import write_report
-from genaudio.runs.audit_stage import audit
+from genaudio.runs.audit_stage import audit, audit_tables, read_audit
 from genaudio.runs.evaluation_stage import evaluate, periodic_evaluation, read_results
 from genaudio.runs.evaluation_table import notes_of, report_table
 from genaudio.runs.guidance import check_memories, check_weak_model, weak_paths
@@ -198,7 +198,9 @@ def report(context: RunContext) -> dict[str, object]:
         "seconds a clip": manifest["seconds_per_clip"] or "made in an earlier try",
     }
     results = read_results(files.evaluation / "results.json")
+    found = read_audit(files.audit / "audit.json")
     notes = [f"evaluation: {note}" for note in notes_of(results)]
+    notes += [f"audit: {note}" for note in found["statistics"]["notes"]]
     if clips.rejected:
         names = ", ".join(f"{r.identity} ({r.reason})" for r in clips.rejected[:10])
         notes.append(f"{len(clips.rejected)} files were left out of training: {names}")
@@ -220,7 +222,7 @@ def report(context: RunContext) -> dict[str, object]:
             facts=facts,
             sampling=sampling,
             versions=versions(),
-            tables=[report_table(results)] if results["metrics"] else [],
+            tables=[*([report_table(results)] if results["metrics"] else []), *audit_tables(found)],
             timings={stage: done["seconds"] for stage, done in record.items()},
             notes=notes,
         ),

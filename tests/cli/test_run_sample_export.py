@@ -27,7 +27,8 @@ def test_run_prints_the_report_and_a_second_run_skips_everything(tiny_recipe, ti
     assert gen("run", tiny_recipe, "--out", run) == 0
     out, err = capsys.readouterr()
     assert out == f"{run}/report.html\n"
-    assert err.splitlines() == ["train: done before", "sample: done before", "report: done before"]
+    stages = ("train", "sample", "evaluate", "audit", "report")
+    assert err.splitlines() == [f"{stage}: done before" for stage in stages]
 
 
 def test_run_in_the_default_directory_is_named_after_the_recipe(tiny_recipe, tmp_path, monkeypatch, capsys):

@@ -43,6 +43,11 @@ SURFACE = {
         *("--generated", "--reference", "--metric", "--embedding", "--split", "--json", "--save-reference"),
         *("--device", "--quiet"),
     ],
+    "audit": [
+        *("--generated", "--training", "--held-out", "--set", "--embedding", "--window", "--tune", "--json", "--page"),
+        *("--fail-above", "--device", "--quiet"),
+    ],
+    "write-memory": ["recipe", "--out", "--set", "--limit", "--quiet"],
     "bench-samplers": [
         "run",
         "--solver",

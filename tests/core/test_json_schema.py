@@ -7,9 +7,11 @@ from typing import Any
 import jsonschema
 import pytest
 
+from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import RecipeError
 from genaudio.core.json_schema import recipe_schema
-from genaudio.core.recipe import BLOCKS, recipe_from_mapping
+from genaudio.core.recipe import recipe_from_mapping
+from genaudio.core.recipe_blocks import BLOCKS
 from genaudio.core.registry import Registry
 from genaudio.plugins.manager import registry
 
@@ -132,6 +134,8 @@ def test_the_keys_of_a_recipe_are_these() -> None:
             "format",
             "bit_depth",
         ],
+        "EvaluationSettings": ["reference", "reference_clips", "every", "clips_per_class", "keep", "best_by"],
+        "AuditSettings": list(AuditSettings.model_fields),
         "ReportSettings": ["clips_per_class", "max_classes"],
     }
 

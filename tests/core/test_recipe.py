@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from genaudio.core.errors import GenaudioError, RecipeError
 from genaudio.core.recipe import (
-    BLOCKS,
     LoadedRecipe,
     Recipe,
     load_recipe,
     open_recipe,
     recipe_from_mapping,
 )
+from genaudio.core.recipe_blocks import BLOCKS
 from genaudio.samplers.auto import Auto
 from genaudio.samplers.base import Solver
 from genaudio.samplers.euler import Euler
