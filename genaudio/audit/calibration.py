@@ -1,0 +1,155 @@
+"""Thresholds that a stated share of real clips from outside the training set exceeds, one for each class.
+
+With few clips a share of 1% cannot be read off. The scores of a class are located and scaled by their own median and
+spread, drawn towards those of all clips where the class has few; the standardised scores of all classes share one tail,
+fitted by an exponential distribution of the excesses over a high quantile (the generalised Pareto distribution of shape 0,
+the limit for light tails: Pickands, Annals of Statistics 3, 1975).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genaudio.core.errors import DataError
+
+FEWEST = 20  # clips that a calibration needs
+_PRIOR = 4.0  # clips that the scores of all classes are worth in a class's own location and spread
+_DRAWS = 200
+_COVERAGE = 0.9
+_OUTLIER = 0.05  # chance that the largest of the excesses lies beyond what is left out as an outlier
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Thresholds by class, None for clips of no known class; what lies beyond them at the rate asked for.
+
+    `interval`: 90% bootstrap interval of the standardised threshold. `outliers`: numbers of calibration clips left out of
+    the fit, because scores so far off are no draws from its tail: most likely copies of training clips themselves.
+    """
+
+    thresholds: Mapping[str | None, float]
+    rate: float
+    counts: Mapping[str | None, int]
+    standardised: float
+    interval: tuple[float, float]
+    outliers: tuple[int, ...]
+
+    def threshold(self, label: str | None) -> float:
+        """That of the class, or the common one for a class that had no calibration clips."""
+        return self.thresholds.get(label, self.thresholds[None])
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data; the common threshold is called `all`."""
+        return {
+            "thresholds": {"all" if label is None else label: value for label, value in self.thresholds.items()},
+            "counts": {"all" if label is None else label: value for label, value in self.counts.items()},
+            "standardised_threshold": self.standardised,
+            "standardised_threshold_interval": list(self.interval),
+            "interval_coverage": _COVERAGE,
+            "outliers": len(self.outliers),
+        }
+
+
+def calibrate(
+    scores: Sequence[float], labels: Sequence[str | None], *, rate: float, tail: float, seed: int
+) -> Calibration:
+    """Thresholds from the scores of real clips, `(n,)`; raises `DataError` if they are too few."""
+    if len(scores) < FEWEST:
+        raise DataError(
+            f"{len(scores)} clips to calibrate with",
+            expected=f"at least {FEWEST} real clips that are not training clips",
+            mend="give more held-out clips; without any, the training clips calibrate each other",
+        )
+    values = torch.tensor(scores, dtype=torch.float64)
+    groups = _groups(labels)
+    common = (float(values.median()), _spread(values, float(values.median())))
+    standardised = torch.zeros_like(values)
+    for numbers in groups.values():
+        for number in numbers:  # by the others alone: else each clip would draw its own location towards itself
+            others = values[[other for other in numbers if other != number]]
+            location, spread = _located(others, common)
+            standardised[number] = (values[number] - location) / spread
+    inner, outliers = _without_outliers(standardised, tail)
+    quantile = tail_quantile(inner, rate, tail)
+    generator = torch.Generator().manual_seed(seed)
+    draws = torch.tensor(
+        [
+            tail_quantile(inner[torch.randint(len(inner), (len(inner),), generator=generator)], rate, tail)
+            for _ in range(_DRAWS)
+        ],
+        dtype=torch.float64,
+    )
+    margin = (1 - _COVERAGE) / 2
+    thresholds: dict[str | None, float] = {}
+    for label, numbers in groups.items():
+        location, spread = _located(values[numbers], common)
+        thresholds[label] = location + spread * quantile
+    if None not in thresholds:
+        common_values = (values - common[0]) / common[1]
+        thresholds[None] = common[0] + common[1] * tail_quantile(_without_outliers(common_values, tail)[0], rate, tail)
+    return Calibration(
+        thresholds,
+        rate,
+        {label: len(numbers) for label, numbers in groups.items()},
+        quantile,
+        (float(draws.quantile(margin)), float(draws.quantile(1 - margin))),
+        outliers,
+    )
+
+
+def usual_maximum(scores: Sequence[float], rate: float, tail: float) -> float:
+    """The level that a share `rate` of clips exceeds, outliers aside, all classes together."""
+    return tail_quantile(_without_outliers(torch.tensor(scores, dtype=torch.float64), tail)[0], rate, tail)
+
+
+def tail_quantile(values: Tensor, rate: float, tail: float) -> float:
+    """The level that the next draw exceeds with probability `rate`, by an exponential fit to the largest share `tail`.
+
+    With k excesses of mean β over the threshold u the next one exceeds u + y with probability tail (1 + y / (k β))^(-k):
+    the exponential tail with its scale integrated out (prior 1 / β), so that few clips give a higher level.
+    """
+    base = float(values.quantile(1 - tail))
+    excesses = values[values > base] - base
+    count = max(1, len(excesses))
+    mean = float(excesses.mean()) if len(excesses) else 0.0
+    return base + count * mean * ((tail / rate) ** (1 / count) - 1)
+
+
+def _without_outliers(values: Tensor, tail: float) -> tuple[Tensor, tuple[int, ...]]:
+    """Those that an exponential tail could hold, its scale taken from the median excess; and the numbers of the rest."""
+    base = float(values.quantile(1 - tail))
+    excesses = values[values > base] - base
+    if not len(excesses):
+        return values, ()
+    scale = float(excesses.median()) / math.log(2)
+    limit = base + scale * math.log(len(excesses) / _OUTLIER)
+    return values[values <= limit], tuple((values > limit).nonzero().flatten().tolist())
+
+
+def _groups(labels: Sequence[str | None]) -> dict[str | None, list[int]]:
+    groups: dict[str | None, list[int]] = {}
+    for number, label in enumerate(labels):
+        groups.setdefault(label, []).append(number)
+    return dict(sorted(groups.items(), key=lambda item: (item[0] is None, item[0] or "")))
+
+
+def _located(values: Tensor, common: tuple[float, float]) -> tuple[float, float]:
+    """Median and spread of a class, drawn towards the common ones as if those were `_PRIOR` clips more."""
+    count = len(values)
+    if not count:
+        return common
+    median = float(values.median())
+    share = count / (count + _PRIOR)
+    location = share * median + (1 - share) * common[0]
+    return location, share * _spread(values, median) + (1 - share) * common[1]
+
+
+def _spread(values: Tensor, median: float) -> float:
+    """Median distance from the median, times 1.4826 (1 for a normal distribution's deviation); never 0."""
+    return max(1.4826 * float((values - median).abs().median()), 1e-3)

@@ -1,0 +1,163 @@
+"""One clip against all training clips: how much of it each covers, and where the likeliest run like it.
+
+Shapes: nearest (patches, training clips); rankings (training clips,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genaudio.audit.alignment import Alignment, Sound, Stretch
+from genaudio.audit.library import PatchLibrary
+from genaudio.audit.patches import SILENT
+from genaudio.audit.settings import AuditSettings
+
+_STRIDE = 2  # every second patch of a clip is looked up
+_FAITHFUL = 0.8  # a clip that is a source already is preferred to another that explains this much of the rest
+_LEAST = 1.0  # score of a stretch, in patches, below which nothing is claimed
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A stretch of the generated clip that one training clip explains better than the others do."""
+
+    training: int
+    stretch: Stretch
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How like a training clip is: `coverage`, the mean over the patches that hold sound of the largest cosine with any
+    of its patches; `aligned`, the score of its best stretch that no better candidate has claimed; `embedding`, the cosine
+    of an embedding, 0 without one; `best`, its best stretch, claimed or not.
+    """
+
+    coverage: float
+    aligned: float
+    embedding: float
+    best: Stretch | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A clip's likeness with its candidates, the training clips that come first in any ranking, by their numbers.
+
+    `claims`: stretches of the clip, none overlapping, best first.
+    """
+
+    sound: Sound
+    candidates: Mapping[int, Likeness]
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A clip to compare, the training clips not to compare it with, and what an embedding heard in it, of norm 1."""
+
+    sound: Sound
+    excluded: Collection[int] = ()
+    embedded: Tensor | None = None
+
+
+class Comparer:
+    """Compares clips with a library of training clips, several at a time as the memory allows.
+
+    `embedded`, `(training clips, dimensions)` of norm 1, is what an embedding heard in the training clips, if one is used.
+    """
+
+    def __init__(self, library: PatchLibrary, settings: AuditSettings, embedded: Tensor | None = None) -> None:
+        self._library, self._settings, self._embedded = library, settings, embedded
+        # Each query's cosine with each clip, and as much again.
+        self._most = max(1, settings.memory * 2**20 // (8 * max(1, len(library))))
+
+    def compare(self, queries: Iterable[Query]) -> Iterator[Comparison]:
+        """Each clip's comparison, in order."""
+        batch: list[Query] = []
+        held = 0
+        for query in queries:
+            count = len(_looked_up(query.sound))
+            if batch and held + count > self._most:
+                yield from self._batch(batch)
+                batch, held = [], 0
+            batch.append(query)
+            held += count
+        if batch:
+            yield from self._batch(batch)
+
+    def _batch(self, batch: list[Query]) -> Iterator[Comparison]:
+        patches = [_looked_up(query.sound) for query in batch]
+        nearest = self._library.nearest(torch.cat(patches)).split([len(rows) for rows in patches])
+        for query, found in zip(batch, nearest, strict=True):
+            yield self._one(query, found)
+
+    def _one(self, query: Query, nearest: Tensor) -> Comparison:
+        settings, library, sound = self._settings, self._library, query.sound
+        coverage, embedding = torch.zeros(2, len(library))
+        rankings = []
+        if len(nearest):  # else the clip is silent, and like nothing
+            coverage = nearest.mean(0)
+            width = max(1, min(len(nearest), round(settings.local_window / settings.hop / _STRIDE)))
+            rankings = [coverage, _moving_average(nearest, width).amax(0)]
+        if self._embedded is not None and query.embedded is not None:
+            embedding = self._embedded @ query.embedded
+            rankings.append(embedding)
+        barred = sorted(query.excluded)
+        count = min(max(settings.candidates, settings.matches), len(library) - len(barred))
+        found = {number for ranking in rankings for number in _first(ranking, count, barred)}
+        alignments = {number: Alignment(sound, library.sound(number), settings.likeness) for number in sorted(found)}
+        best = {number: stretch for number, one in alignments.items() if (stretch := one.best()) is not None}
+        claims, aligned = _claims(alignments, best, len(sound.patches))
+        likeness = {
+            number: Likeness(
+                float(coverage[number]), aligned.get(number, 0.0), float(embedding[number]), best.get(number)
+            )
+            for number in alignments
+        }
+        return Comparison(sound, likeness, claims)
+
+
+def _first(ranking: Tensor, count: int, barred: list[int]) -> list[int]:
+    ranking = ranking.index_fill(0, torch.tensor(barred, dtype=torch.long), -torch.inf)
+    numbers: list[int] = ranking.topk(count).indices.tolist()
+    return numbers
+
+
+def _looked_up(sound: Sound) -> Tensor:
+    return sound.patches[sound.patch_loudness > SILENT][::_STRIDE]
+
+
+def _claims(
+    alignments: dict[int, Alignment], best: dict[int, Stretch], patches: int
+) -> tuple[tuple[Claim, ...], dict[int, float]]:
+    """The claims, best first, and the score of each clip's first claim, or of its best stretch in what is left."""
+    free = torch.ones(patches, dtype=torch.bool)
+    current, claims, scores = dict(best), [], {}
+    while current:
+        leader = max(current, key=lambda number: current[number].score)
+        if current[leader].score < _LEAST:
+            break
+        loyal = [n for n in current if n in scores and current[n].score >= _FAITHFUL * current[leader].score]
+        chosen = max(loyal, key=lambda number: current[number].score) if loyal else leader
+        stretch = current[chosen]
+        claims.append(Claim(chosen, stretch))
+        scores.setdefault(chosen, stretch.score)
+        free[stretch.first : stretch.last + 1] = False
+        for number, other in list(current.items()):
+            if not bool(free[other.first : other.last + 1].all()):
+                again = alignments[number].best(free)
+                if again is None:
+                    del current[number]
+                else:
+                    current[number] = again
+    rest = {number: stretch.score for number, stretch in current.items()}
+    return tuple(claims), {**rest, **scores}
+
+
+def _moving_average(values: Tensor, width: int) -> Tensor:
+    """`(n, clips)` to `(n - width + 1, clips)`, by differences of sums: no copy of every window."""
+    sums = torch.nn.functional.pad(values.cumsum(0), (0, 0, 1, 0))
+    return (sums[width:] - sums[:-width]) / width

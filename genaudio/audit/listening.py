@@ -1,0 +1,39 @@
+"""From sound files to sounds that can be compared: all at one rate, whitened by the training clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from genaudio.audit.alignment import Sound
+from genaudio.audit.patches import Patches, PatchReader
+from genaudio.audit.settings import AuditSettings
+from genaudio.audit.whitening import Whitening
+from genaudio.core.progress import Progress
+from genaudio.evaluation.clip_set import AudioClip
+
+
+class Listener:
+    """Reads clips as the settings say; its whitening is fitted to training clips, drawn at random if they are many."""
+
+    def __init__(self, settings: AuditSettings, training: Sequence[AudioClip], progress: Progress) -> None:
+        self._rate, self._reader, self._progress = settings.sample_rate, PatchReader(settings), progress
+        generator = torch.Generator().manual_seed(settings.seed)
+        drawn = torch.randperm(len(training), generator=generator)[: settings.whitening_clips].sort().values.tolist()
+        chosen = [training[number] for number in drawn]
+        self.whitening = Whitening.fit((found for found, _ in self._read(chosen, "whitening")), settings.components)
+
+    def sounds(self, clips: Sequence[AudioClip], title: str) -> Iterator[Sound]:
+        """The clips one by one, in order. Raises `DataError` for a file that cannot be read."""
+        for patches, duration in self._read(clips, title):
+            yield Sound(self.whitening(patches), patches.frame_loudness, patches.patch_loudness, duration)
+
+    def _read(self, clips: Sequence[AudioClip], title: str) -> Iterator[tuple[Patches, float]]:
+        """The patches of each clip, and its length in seconds."""
+        self._progress.start(title, len(clips), unit="clips")
+        for done, clip in enumerate(clips, 1):
+            waveform = clip.read(self._rate)[0]
+            yield self._reader(waveform), len(waveform) / self._rate
+            self._progress.update(done)
+        self._progress.finish()

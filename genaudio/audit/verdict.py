@@ -1,0 +1,73 @@
+"""The verdict on a generated clip: a copy of one training clip, stitched from several, or new."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from genaudio.audit.comparison import Claim, Comparison
+from genaudio.audit.library import PatchLibrary
+from genaudio.audit.result import AuditedClip, Match, Verdict
+from genaudio.audit.scoring import Judge
+from genaudio.audit.settings import AuditSettings
+from genaudio.audit.spans import span
+from genaudio.evaluation.clip_set import AudioClip
+
+
+def audited(
+    clip: AudioClip,
+    comparison: Comparison,
+    judge: Judge,
+    library: PatchLibrary,
+    training: Sequence[AudioClip],
+    settings: AuditSettings,
+) -> AuditedClip:
+    """What is said of one clip.
+
+    It is a copy if its best score is above the threshold of its class. The sources of a copy are the training clips that
+    claim stretches of it longer than that class's threshold for stretches; if none does, its best match. Two or more
+    make it a stitching copy.
+    """
+    label = clip.label if settings.use_labels else None
+    longest = judge.stretches.threshold(label)
+    claims = [claim for claim in comparison.claims if math.log1p(claim.stretch.score) > longest]
+    ranked = judge.scorer.ranked(comparison)
+    score, threshold = judge.scorer.best(comparison), judge.scores.threshold(label)
+    sources: list[int] = []
+    if score > threshold:
+        sources = list(dict.fromkeys(claim.training for claim in claims)) or [ranked[0][0]]
+    return AuditedClip(
+        str(clip.path),
+        clip.label,
+        _verdict(len(sources)),
+        score,
+        threshold,
+        tuple(
+            _match(number, score, comparison, claims, library, training, settings)
+            for number, score in ranked[: settings.matches]
+        ),
+        tuple(str(training[number].path) for number in sources),
+    )
+
+
+def _verdict(sources: int) -> Verdict:
+    if not sources:
+        return "new"
+    return "exact copy" if sources == 1 else "stitching copy"
+
+
+def _match(
+    number: int,
+    score: float,
+    comparison: Comparison,
+    claims: Sequence[Claim],
+    library: PatchLibrary,
+    training: Sequence[AudioClip],
+    settings: AuditSettings,
+) -> Match:
+    """A training clip with the stretches that it claims, or else its best one, in order of time."""
+    best = comparison.candidates[number].best
+    stretches = [claim.stretch for claim in claims if claim.training == number] or ([best] if best else [])
+    sound = library.sound(number)
+    spans = [span(stretch, comparison.sound, sound, settings) for stretch in stretches]
+    return Match(str(training[number].path), score, tuple(sorted(spans, key=lambda one: one.generated_start)))
