@@ -2,6 +2,6 @@
 
 from genaudio.audit.auditing import audit
 from genaudio.audit.result import AuditedClip, AuditResult, Match, Span
-from genaudio.audit.settings import AuditSettings
+from genaudio.core.audit_settings import AuditSettings
 
 __all__ = ["AuditResult", "AuditSettings", "AuditedClip", "Match", "Span", "audit"]

@@ -15,8 +15,8 @@ from genaudio.audit.library import PatchLibrary
 from genaudio.audit.listening import Listener
 from genaudio.audit.result import AuditedClip, AuditResult
 from genaudio.audit.scoring import Judge, calibrated
-from genaudio.audit.settings import AuditSettings
 from genaudio.audit.verdict import audited
+from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import DataError
 from genaudio.core.progress import Progress
 from genaudio.evaluation.clip_set import AudioClip, ClipSet

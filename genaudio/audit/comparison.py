@@ -14,7 +14,7 @@ from torch import Tensor
 from genaudio.audit.alignment import Alignment, Sound, Stretch
 from genaudio.audit.library import PatchLibrary
 from genaudio.audit.patches import SILENT
-from genaudio.audit.settings import AuditSettings
+from genaudio.core.audit_settings import AuditSettings
 
 _STRIDE = 2  # every second patch of a clip is looked up
 _FAITHFUL = 0.8  # a clip that is a source already is preferred to another that explains this much of the rest

@@ -8,8 +8,8 @@ import torch
 
 from genaudio.audit.alignment import Sound
 from genaudio.audit.patches import Patches, PatchReader
-from genaudio.audit.settings import AuditSettings
 from genaudio.audit.whitening import Whitening
+from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.progress import Progress
 from genaudio.evaluation.clip_set import AudioClip
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genaudio.audit.settings import AuditSettings
+from genaudio.core.audit_settings import AuditSettings
 from genaudio.evaluation.log_mel import LogMel
 
 SILENT, QUIET, LOUD = 0, 1, 2

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from genaudio.audit.calibration import Calibration, calibrate, usual_maximum
 from genaudio.audit.comparison import Comparison, Likeness
-from genaudio.audit.settings import AuditSettings
+from genaudio.core.audit_settings import AuditSettings
 
 _CHANCE = 0.05  # share of real clips whose longest alignment is beyond what counts as chance
 

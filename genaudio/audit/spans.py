@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from genaudio.audit.alignment import Sound, Stretch, neutral
 from genaudio.audit.result import Span
-from genaudio.audit.settings import AuditSettings
+from genaudio.core.audit_settings import AuditSettings
 
 
 def span(stretch: Stretch, generated: Sound, training: Sound, settings: AuditSettings) -> Span:

@@ -9,8 +9,8 @@ from genaudio.audit.comparison import Claim, Comparison
 from genaudio.audit.library import PatchLibrary
 from genaudio.audit.result import AuditedClip, Match, Verdict
 from genaudio.audit.scoring import Judge
-from genaudio.audit.settings import AuditSettings
 from genaudio.audit.spans import span
+from genaudio.core.audit_settings import AuditSettings
 from genaudio.evaluation.clip_set import AudioClip
 
 

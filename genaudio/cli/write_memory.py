@@ -9,9 +9,7 @@ import typer
 
 
 def write_memory(
-    recipe: Annotated[
-        Path, typer.Argument(help="The recipe whose training clips are written.")
-    ],
+    recipe: Annotated[Path, typer.Argument(help="The recipe whose training clips are written.")],
     out: Annotated[Path, typer.Option("--out", help="File (.safetensors) to write.")],
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Override a value of the recipe: dataset.root=sounds. Repeatable.")

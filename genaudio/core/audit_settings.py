@@ -12,6 +12,7 @@ from genaudio.core.component import Settings, parameter
 class AuditSettings(Settings):
     """How generated clips are compared with training clips, and how often a real clip may be called a copy."""
 
+    enabled: bool = parameter(True, description="Whether a run is audited")
     false_alarm_rate: float = parameter(
         0.01, gt=0, le=0.5, description="Share of real clips from outside the training set that may be called copies"
     )
