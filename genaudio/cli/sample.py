@@ -27,6 +27,16 @@ def sample(
             "--noise", help="Noise to start from, a file of `gen invert`, with its label, sampler and steps by default."
         ),
     ] = None,
+    reject_copies: Annotated[
+        Path | None,
+        typer.Option(
+            "--reject-copies",
+            help="Make clips anew that are copies of training clips: their folder, or a recipe (.yaml) for its dataset.",
+        ),
+    ] = None,
+    tries: Annotated[
+        int, typer.Option("--tries", min=1, help="How often a copy is made anew before the command fails.")
+    ] = 5,
     first_index: options.FirstIndex = 0,
     batch_size: options.BatchSize = 16,
     file_format: options.Format = "wav",
@@ -38,6 +48,7 @@ def sample(
     from genaudio.core.errors import GenaudioError
     from genaudio.core.progress import Progress
     from genaudio.runs.allocator import keep_freed_memory
+    from genaudio.runs.audit_sources import screen_of
     from genaudio.runs.blocks import sampler_overrides
     from genaudio.runs.course import GENERATION, Course
     from genaudio.runs.editing.noise_file import NoiseSource
@@ -46,6 +57,8 @@ def sample(
     from genaudio.runs.samples import SampleRequest, write_samples
 
     options.check_bit_depth(bit_depth)
+    if reject_copies is not None and noise is not None:
+        raise GenaudioError("--reject-copies and --noise", expected="one of them: the file's noise gives one clip")
     keep_freed_memory()
     trained = load(model, device)
     labels: tuple[str | None, ...] = tuple(
@@ -66,6 +79,10 @@ def sample(
             num_steps = source.num_steps
     for name in labels:
         trained.label_number(name)
+    progress = Progress() if quiet else ConsoleProgress()
+    screen = None
+    if reject_copies is not None:
+        screen = screen_of(reject_copies, tries=tries, device=device, progress=progress)
     request = SampleRequest(
         labels=labels,
         clips_per_label=8 if count is None else count,
@@ -77,6 +94,7 @@ def sample(
         bit_depth=bit_depth,
         course=course,
         edit=edit,
+        screen=screen,
     )
-    write_samples(trained, request, out, Progress() if quiet else ConsoleProgress())
+    write_samples(trained, request, out, progress)
     typer.echo(out)

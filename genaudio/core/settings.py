@@ -49,6 +49,9 @@ class SamplingSettings(Settings):
     batch_size: int = parameter(16, ge=1, description="Clips that are in memory together; never changes a sound")
     format: Literal["wav", "flac"] = parameter("wav", description="File format of the samples")
     bit_depth: Literal[16, 24] = parameter(16, description="Bits a sample of the files", unit="bit")
+    reject_copies: int = parameter(
+        0, ge=0, le=100, description="How often a clip that is a copy of a training clip is made anew; 0: never"
+    )
 
     @model_validator(mode="after")
     def _one_budget(self) -> SamplingSettings:

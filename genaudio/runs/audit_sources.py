@@ -19,7 +19,9 @@ from genaudio.datasets.base import Dataset
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.runs.contenders import parsed
+from genaudio.runs.copy_screen import CopyScreen
 from genaudio.runs.evaluation_sources import dataset_clips
+from genaudio.training.device import resolve_device
 
 _RECIPES = (".yaml", ".yml")
 
@@ -58,3 +60,10 @@ def chosen_embedding(text: str | None) -> Embedding:
     return cast(
         Embedding, genaudio.create("embedding", "mel_statistics") if text is None else parsed("embedding", text)
     )
+
+
+def screen_of(training: Path, *, tries: int, device: str, progress: Progress) -> CopyScreen:
+    """A screen against copies of the training clips that a path stands for, with the audit's default settings."""
+    known, others = training_clips(training, None, progress)
+    where = str(resolve_device(device))
+    return CopyScreen.of(known, others, AuditSettings(), tries=tries, device=where, progress=progress)

@@ -12,7 +12,9 @@ from genaudio.core.files import write_json
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.reports.data import Table
 from genaudio.runs.auditing import AuditRequest, run_audit, write_audit
+from genaudio.runs.copy_screen import CopyScreen
 from genaudio.runs.recipe_evaluation import run_embedding
+from genaudio.training.device import resolve_device
 
 if TYPE_CHECKING:
     from genaudio.runs.pipeline import RunContext
@@ -45,6 +47,17 @@ def audit(context: RunContext) -> dict[str, object]:
     write_audit(found, request, page=files.audit / "audit.html", name=recipe.name)
     write_audit(found, request, json_file=target)  # last: what says that the stage is done
     return {"clips": len(found.result.clips), "copies": len(found.result.copies)}
+
+
+def run_screen(context: RunContext, tries: int) -> CopyScreen:
+    """A screen of the run's samples against its training clips."""
+    recipe = context.recipe
+    source = f"{recipe.type_name('dataset')}, train"
+    training = ClipSet.of_clips(context.clips("train"), seed=recipe.seed, source=source)
+    device = str(resolve_device(recipe.device))
+    return CopyScreen.of(
+        training, _held_out(context), recipe.audit, tries=tries, device=device, progress=context.progress
+    )
 
 
 def _held_out(context: RunContext) -> ClipSet | None:

@@ -22,18 +22,18 @@ SCHEDULES = ("auto", "karras")
 
 def contenders(kind: str, texts: Sequence[str]) -> dict[str, Any]:
     """Components by their short names, each once; raises `GenaudioError` for what is no component of the kind."""
-    return named(kind, [parsed(kind, text) for text in texts])
+    return _named(kind, [parsed(kind, text) for text in texts])
 
 
 def default_solvers(model: Model) -> dict[str, Any]:
     """The model's own solver, and one of each basic sort."""
-    return named("solver", [_own(model, "solver"), *(genaudio.create("solver", name) for name in SOLVERS)])
+    return _named("solver", [_own(model, "solver"), *(genaudio.create("solver", name) for name in SOLVERS)])
 
 
 def default_schedules(model: Model, run: Path) -> dict[str, Any]:
     """The model's own schedule, Karras', and the tuned one where the model has one."""
     names = [*SCHEDULES, *(["tuned"] if grids_file(run).exists() and "tuned" in registry().names("schedule") else [])]
-    return named("schedule", [_own(model, "schedule"), *(genaudio.create("schedule", name) for name in names)])
+    return _named("schedule", [_own(model, "schedule"), *(genaudio.create("schedule", name) for name in names)])
 
 
 def default_embedding(model: Model) -> Any:
@@ -67,6 +67,5 @@ def _own(model: Model, kind: str) -> Component:
     return cast(Component, model.components[kind])
 
 
-def named(kind: str, components: Sequence[Component]) -> dict[str, Any]:
-    """Components by their short names; two that are equal are one."""
+def _named(kind: str, components: Sequence[Component]) -> dict[str, Any]:
     return {short_name(kind, component): component for component in components}

@@ -17,9 +17,10 @@ from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.embeddings.classifier import ClassifierEmbedding
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Metric
+from genaudio.plugins.manager import registry
 from genaudio.runs.blocks import describe
 from genaudio.runs.classifier import ClassifierRequest, make_classifier
-from genaudio.runs.contenders import named
+from genaudio.runs.contenders import short_name
 from genaudio.runs.evaluation_sources import open_reference
 
 if TYPE_CHECKING:
@@ -31,9 +32,14 @@ SPLITS = ("train", "validation", "test")
 
 
 def metrics_of(recipe: Recipe) -> dict[str, Metric]:
-    """The recipe's metrics by their short names; none where it says null."""
+    """The recipe's metrics by their types, those of one type by what differs; none where it says null."""
     block: Any = recipe.metric
-    return {} if block is None else named("metric", block if isinstance(block, tuple) else (block,))
+    metrics = () if block is None else block if isinstance(block, tuple) else (block,)
+    types = [registry().name_of("metric", metric) for metric in metrics]
+    return {
+        kind if types.count(kind) == 1 else name: metric
+        for kind, (name, metric) in zip(types, ((short_name("metric", one), one) for one in metrics), strict=True)
+    }
 
 
 def best_by(recipe: Recipe) -> str:

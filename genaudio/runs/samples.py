@@ -26,6 +26,7 @@ from genaudio.core.progress import Progress
 from genaudio.core.seeds import derive_seed
 from genaudio.reports.audio import SILENT_DBFS, level
 from genaudio.runs.blocks import describe
+from genaudio.runs.copy_screen import CopyScreen
 from genaudio.runs.course import GENERATION, Course
 from genaudio.runs.model import Model
 from genaudio.runs.sampling import Cost, SamplingPlan
@@ -39,7 +40,8 @@ FLOOR_DBFS = -120.0  # what silence is written as: JSON has no infinity
 class SampleRequest:
     """Which clips to generate: `labels` (None in it: without a label), how many of each, and how to store them.
 
-    `course` is what else than plain generation to do, `edit` what the manifest says of it.
+    `course` is what else than plain generation to do, `edit` what the manifest says of it. A clip that `screen` calls a
+    copy is made anew from other noise.
     """
 
     labels: tuple[str | None, ...]
@@ -52,6 +54,7 @@ class SampleRequest:
     bit_depth: int = 16
     course: Course = GENERATION
     edit: Mapping[str, Any] | None = None
+    screen: CopyScreen | None = None
 
     @property
     def count(self) -> int:
@@ -90,7 +93,9 @@ def write_samples(
     before = len(done)
     progress.start("sample", request.count, before, unit="clips")
     began = time.perf_counter()
-    _write_missing(model, request, partial, progress, done)
+    _write(model, request, [item for item in request.items() if item[0] not in done], partial, progress, done)
+    if request.screen is not None:
+        manifest["rejected"] = _replace_copies(model, request, request.screen, partial, progress, done)
     clips = [done[index] for index in sorted(done)]
     made = len(clips) - before
     manifest["seconds_per_clip"] = round((time.perf_counter() - began) / made, 3) if made else None
@@ -111,10 +116,50 @@ def write_samples(
     return manifest
 
 
-def _write_missing(
-    model: Model, request: SampleRequest, folder: Path, progress: Progress, done: dict[int, dict[str, Any]]
+def _replace_copies(
+    model: Model, request: SampleRequest, screen: CopyScreen, folder: Path, progress: Progress, done: dict[int, Any]
+) -> list[dict[str, Any]]:
+    """Move clips that are copies into `rejected/` and make others in their place, until none is left; the rejected.
+
+    Indices of the new ones follow those of all that were asked for. Raises `RunError` if the tries do not suffice.
+    """
+    rejected: list[dict[str, Any]] = []
+    judged = sorted(done)
+    following = request.first_index + request.count
+    for attempt in range(screen.tries + 1):
+        copies = screen.copies(folder, [done[index] for index in judged], progress)
+        for index, clip in copies.items():
+            entry = done.pop(index)
+            place = folder / "rejected" / entry["file"]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (folder / entry["file"]).rename(place)
+            facts = {"verdict": clip.verdict, "score": clip.score, "threshold": clip.threshold}
+            rejected.append(entry | {"file": f"rejected/{entry['file']}"} | facts | {"sources": list(clip.sources)})
+        if not copies:
+            return rejected
+        progress.say(f"sample: {len(copies)} of {len(judged)} clips are copies of training clips, and made anew")
+        if attempt < screen.tries:
+            labels = [entry["label"] for entry in rejected[-len(copies) :]]
+            items = list(enumerate(labels, following))
+            following += len(items)
+            judged = [index for index, _ in items]
+            _write(model, request, items, folder, progress, done)
+    raise RunError(
+        f"{len(copies)} clips are copies of training clips after {screen.tries} tries to make others",
+        expected="a model that makes new clips",
+        mend="look at them with `gen audit`; train on more clips or for fewer steps, or use anti_memorization guidance",
+    )
+
+
+def _write(
+    model: Model,
+    request: SampleRequest,
+    missing: list[tuple[int, str | None]],
+    folder: Path,
+    progress: Progress,
+    done: dict[int, dict[str, Any]],
 ) -> None:
-    missing = [(index, label) for index, label in request.items() if index not in done]
+    """Make the items `missing` and write each; what is written goes into `done`."""
     if not missing:
         return
     before = len(done)
@@ -203,6 +248,7 @@ def _manifest(model: Model, request: SampleRequest) -> dict[str, Any]:
             "bit_depth": request.bit_depth,
         },
         **({} if request.edit is None else {"edit": dict(request.edit)}),
+        **({} if request.screen is None else {"screen": dict(request.screen.facts)}),
     }
 
 

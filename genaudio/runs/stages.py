@@ -12,7 +12,7 @@ from genaudio.core.errors import RunError
 from genaudio.plugins.manager import notify
 from genaudio.reports.data import ReportData, Sound
 from genaudio.reports.page import write_report
-from genaudio.runs.audit_stage import audit, audit_tables, read_audit
+from genaudio.runs.audit_stage import audit, audit_tables, read_audit, run_screen
 from genaudio.runs.evaluation_stage import evaluate, periodic_evaluation, read_results
 from genaudio.runs.evaluation_table import notes_of, report_table
 from genaudio.runs.guidance import check_memories, check_weak_model, weak_paths
@@ -156,10 +156,12 @@ def sample(context: RunContext) -> dict[str, object]:
         batch_size=settings.batch_size,
         format=settings.format,
         bit_depth=settings.bit_depth,
+        screen=run_screen(context, settings.reject_copies) if settings.reject_copies else None,
     )
     manifest = write_samples(model, request, files.samples, context.progress)
     kept = ("num_steps", "evaluations", "network_evaluations", "silent_clips", "attenuated_clips")
-    return {key: manifest[key] for key in kept} | {"clips": len(manifest["clips"])}
+    rejected = {"rejected": len(manifest["rejected"])} if "rejected" in manifest else {}
+    return {key: manifest[key] for key in kept} | {"clips": len(manifest["clips"])} | rejected
 
 
 def report(context: RunContext) -> dict[str, object]:

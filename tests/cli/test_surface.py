@@ -23,6 +23,8 @@ SURFACE = {
         "--num-steps",
         "--set",
         "--noise",
+        "--reject-copies",
+        "--tries",
         "--first-index",
         "--batch-size",
         "--format",

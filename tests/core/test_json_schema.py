@@ -133,6 +133,7 @@ def test_the_keys_of_a_recipe_are_these() -> None:
             "batch_size",
             "format",
             "bit_depth",
+            "reject_copies",
         ],
         "EvaluationSettings": ["reference", "reference_clips", "every", "clips_per_class", "keep", "best_by"],
         "AuditSettings": list(AuditSettings.model_fields),

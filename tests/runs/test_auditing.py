@@ -1,0 +1,215 @@
+"""Audits of folders and of runs: verdicts, the file, the page, and the gate."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import soundfile
+
+import genaudio
+from genaudio.audit.result import AuditedClip
+from genaudio.cli.app import main
+from genaudio.core.errors import GenaudioError, RunError
+from genaudio.core.progress import Progress
+from genaudio.runs.auditing import audit_paths
+from genaudio.runs.samples import SampleRequest, write_samples
+
+RATE = 16000
+
+
+def clips(first: int, count: int) -> list[np.ndarray]:
+    """Sounds of 1.5 s: twenty short tones of random pitch, place and length over faint noise, each clip another one."""
+    return [_melody(np.random.default_rng(number)) for number in range(first, first + count)]
+
+
+def _melody(generator: np.random.Generator) -> np.ndarray:
+    time = np.arange(round(1.5 * RATE)) / RATE
+    sound = 0.002 * generator.standard_normal(len(time))
+    for _ in range(20):
+        pitch, centre, width = (
+            150 * 2 ** generator.uniform(0, 5),
+            generator.uniform(0, 1.5),
+            generator.uniform(0.02, 0.1),
+        )
+        sound += (
+            generator.uniform(0.05, 0.2) * np.sin(2 * np.pi * pitch * time) * np.exp(-(((time - centre) / width) ** 2))
+        )
+    return 0.9 * sound / np.abs(sound).max()
+
+
+def write(folder: Path, sounds: list[np.ndarray]) -> Path:
+    folder.mkdir(parents=True)
+    for number, sound in enumerate(sounds):
+        soundfile.write(folder / f"{number:03d}.wav", sound, RATE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`training`, `held_out`, and `generated`: two copies, one of them with noise, a stitch, and three new clips."""
+    root = tmp_path_factory.mktemp("audit")
+    training = clips(0, 40)
+    write(root / "training", training)
+    write(root / "held_out", clips(100, 40))
+    noise = np.random.default_rng(0).standard_normal((3, round(1.5 * RATE)))
+    half = len(training[0]) // 2
+    copies = [0.5 * training[7] + 1e-3 * noise[0] * training[7].std(), 0.9 * training[21]]
+    stitch = np.concatenate([training[3][:half], training[11][half:]])
+    write(root / "generated", [*copies, stitch, *clips(200, 3)])
+    return root
+
+
+@pytest.fixture(scope="module")
+def found(folders: Path) -> dict[str, Any]:
+    """What `gen audit --json` wrote."""
+    audit_paths(
+        folders / "generated",
+        folders / "training",
+        held_out=folders / "held_out",
+        json_file=folders / "audit.json",
+        page=folders / "audit.html",
+    )
+    written: dict[str, Any] = json.loads((folders / "audit.json").read_text())
+    return written
+
+
+def test_copies_are_told_from_new_clips_with_their_sources(folders: Path, found: dict[str, Any]) -> None:
+    training = folders / "training"
+    verdicts = [clip["verdict"] for clip in found["clips"]]
+    assert verdicts[:2] == ["exact copy", "exact copy"]
+    assert verdicts[3:] == ["new", "new", "new"]
+    assert found["clips"][0]["sources"] == [str(training / "007.wav")]
+    assert found["clips"][1]["matches"][0]["training"] == str(training / "021.wav")
+    best = {match["training"] for match in found["clips"][2]["matches"][:2]}
+    assert best == {str(training / "003.wav"), str(training / "011.wav")}
+
+
+def test_the_file_is_as_documented(folders: Path, found: dict[str, Any]) -> None:
+    assert set(found) == {"clips", "statistics"}
+    for clip in found["clips"]:
+        scores = [match["score"] for match in clip["matches"]]
+        assert scores == sorted(scores, reverse=True)
+        for match in clip["matches"]:
+            for span in match["spans"]:
+                start, end, training_start, training_end, _ = span
+                assert 0 <= start < end <= 1.6
+                assert 0 <= training_start < training_end <= 1.6
+    statistics = found["statistics"]
+    assert statistics["copies"] == sum(clip["verdict"] != "new" for clip in found["clips"])
+    assert statistics["false_alarm_rate"] == 0.01
+    assert statistics["edmsound"] is None  # six clips have no 95th percentile
+    assert any("no measure of EDMSound: 6 generated" in note for note in statistics["notes"])
+
+
+def test_the_page_shows_the_worst_first_with_players_and_spans(folders: Path, found: dict[str, Any]) -> None:
+    page = (folders / "audit.html").read_text(encoding="utf-8")
+    assert page.count("<audio") >= 12
+    assert page.index("exact copy</span>") < page.index("new</span>")
+    assert 'class="span"' in page
+
+
+def test_the_same_from_python_gives_the_same(folders: Path, found: dict[str, Any]) -> None:
+    again = audit_paths(folders / "generated", folders / "training", held_out=folders / "held_out").as_json()
+    assert json.loads(json.dumps(again)) == found
+
+
+def gen(*words: object) -> int:
+    try:
+        main([str(word) for word in words])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_the_gate_fails_above_the_share_that_is_allowed(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["audit", "--generated", folders / "generated", "--training", folders / "training"]
+    command += ["--held-out", folders / "held_out"]
+    assert gen(*command, "--fail-above", "0.2", "--quiet") == 3
+    assert "are copies; --fail-above allows 20%" in capsys.readouterr().err
+    assert gen(*command, "--fail-above", "0.9") == 0
+    assert "6 clips: 2 exact copy" in capsys.readouterr().out
+
+
+def test_settings_are_checked_like_a_recipe(folders: Path) -> None:
+    with pytest.raises(RunError, match="unknown key 'false_alarm'") as raised:
+        audit_paths(folders / "generated", folders / "training", settings=["false_alarm=0.1"])
+    assert "did you mean" in str(raised.value)
+    with pytest.raises(GenaudioError, match="not there"):
+        audit_paths(folders / "nothing", folders / "training")
+    with pytest.raises(RunError, match=r"--json .* is a folder"):
+        audit_paths(folders / "generated", folders / "training", json_file=folders)
+
+
+def test_a_run_is_audited_against_its_dataset(tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    assert json.loads((run / "audit/audit.json").read_text())["statistics"]["notes"] == [
+        "the recipe says audit.enabled: false"
+    ]
+    data = tmp_path / "data"
+    for label, first in (("metal", 0), ("rain", 60)):
+        write(data / label, clips(first, 50))
+    changes = [
+        "audit.enabled=true",
+        f"dataset={{type: folder, root: '{data}', sample_rate: 8000, duration: 0.125, validation_share: 0.4}}",
+    ]
+    recipe = genaudio.load_recipe(tiny_recipe, changes)
+    genaudio.run(recipe, tmp_path / "fresh", quiet=True)
+    found = json.loads((tmp_path / "fresh/audit/audit.json").read_text())
+    assert len(found["clips"]) == 4
+    assert found["statistics"]["calibrated_on"] == "held-out clips"
+    assert (tmp_path / "fresh/audit/audit.html").exists()
+    assert "<h2>Copy audit</h2>" in (tmp_path / "fresh/report.html").read_text(encoding="utf-8")
+
+
+class Picky:
+    """Calls the clips of these numbers copies of one training clip."""
+
+    facts: ClassVar[dict[str, Any]] = {"training": "sounds"}
+    tries = 3
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = numbers
+
+    def copies(self, folder: Path, entries: Any, progress: Any) -> dict[int, AuditedClip]:
+        found = [entry["index"] for entry in entries if entry["index"] in self.numbers]
+        return {index: AuditedClip("", None, "exact copy", 0.9, 0.5, (), ("known.wav",)) for index in found}
+
+
+def test_copies_are_made_anew_from_other_noise_and_the_rest_stays(tiny_run: Path, tmp_path: Path) -> None:
+    model = genaudio.load(tiny_run)
+    request = SampleRequest(("metal", "rain"), 2, model.plan(), seed=7)
+    plain = write_samples(model, request, tmp_path / "plain", Progress())
+    screened = replace(request, screen=Picky(0, 3, 4))  # and 4, which is made in place of 0
+    manifest = write_samples(model, screened, tmp_path / "screened", Progress())
+    assert [(clip["index"], clip["label"]) for clip in manifest["clips"]] == [
+        (1, "metal"),
+        (2, "rain"),
+        (5, "rain"),
+        (6, "metal"),
+    ]
+    assert [(entry["index"], entry["sources"]) for entry in manifest["rejected"]] == [
+        (0, ["known.wav"]),
+        (3, ["known.wav"]),
+        (4, ["known.wav"]),
+    ]
+    for entry in manifest["clips"][:2]:
+        assert (tmp_path / "screened" / entry["file"]).read_bytes() == (tmp_path / "plain" / entry["file"]).read_bytes()
+    for entry in (*manifest["clips"], *manifest["rejected"]):
+        assert (tmp_path / "screened" / entry["file"]).exists()
+    assert "screen" not in plain
+    again = write_samples(model, screened, tmp_path / "screened", Progress())
+    assert again == manifest  # it stands there already
+
+
+def test_a_model_that_makes_nothing_but_copies_is_told_so(tiny_run: Path, tmp_path: Path) -> None:
+    model = genaudio.load(tiny_run)
+    request = SampleRequest(("metal",), 2, model.plan(), seed=7, screen=Picky(*range(100)))  # type: ignore[arg-type]
+    with pytest.raises(RunError, match="2 clips are copies of training clips after 3 tries to make others"):
+        write_samples(model, request, tmp_path / "out", Progress())
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,144 @@
+"""What a run says of its samples: the stage evaluate, measurements while training, the classifier that listens."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+import genaudio
+from genaudio.core.errors import GenaudioError, RecipeError
+from genaudio.evaluation.classifier import Classifier
+from genaudio.runs.recipe_evaluation import best_by, metrics_of
+from genaudio.training.log import read_metrics
+
+
+def results_of(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "evaluation/results.json").read_text())
+    return found
+
+
+def measured(run: Path) -> dict[int, float]:
+    return {int(row["step"]): row["metric/fad"] for row in read_metrics(run / "metrics.jsonl") if "metric/fad" in row}
+
+
+def tiny(recipe: Path, *changes: str) -> genaudio.Recipe:
+    return genaudio.load_recipe(recipe, changes)
+
+
+def test_a_run_measures_its_samples_beside_its_training_clips(tiny_run: Path) -> None:
+    results = results_of(tiny_run)
+    (entry,) = results["metrics"]
+    assert entry["name"] == "fad"
+    assert entry["card"]["generated"] == 4
+    assert entry["card"]["reference"] == 16
+    assert results["reference"]["source"] == "procedural, train"
+    assert entry["value"] >= 0
+    page = (tiny_run / "report.html").read_text(encoding="utf-8")
+    assert "<h2>Evaluation</h2>" in page
+    assert "mel_statistics" in page
+
+
+def test_another_metric_does_nothing_again_but_evaluate_and_what_follows(
+    tiny_run: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    before = (run / "model/model.safetensors").stat().st_mtime_ns
+    genaudio.run(tiny(tiny_recipe, "metric=kad"), run, force=True, quiet=True)
+    assert [entry["metric"]["type"] for entry in results_of(run)["metrics"]] == ["kad"]
+    assert (run / "model/model.safetensors").stat().st_mtime_ns == before
+    assert results_of(run / "previous/001")["metrics"][0]["metric"]["type"] == "fad"
+
+
+def test_what_cannot_be_measured_is_a_note_and_ends_no_run(tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    genaudio.run(tiny(tiny_recipe, "metric=[fad, inception_score]"), run, force=True, quiet=True)
+    results = results_of(run)
+    assert [entry["name"] for entry in results["metrics"]] == ["fad"]
+    assert any("inception_score" in note and "tells no classes apart" in note for note in results["notes"])
+    assert "evaluation: inception_score" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_no_metric_is_no_evaluation(tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    genaudio.run(tiny(tiny_recipe, "metric=null"), run, force=True, quiet=True)
+    assert results_of(run)["metrics"] == []
+    assert "<h2>Evaluation</h2>" not in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_reference_that_is_not_there_is_said_before_training(tiny_recipe: Path, tmp_path: Path) -> None:
+    recipe = tiny(tiny_recipe, f"evaluation.reference={tmp_path / 'real'}")
+    with pytest.raises(GenaudioError, match="real is not there"):
+        genaudio.run(recipe, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run/checkpoints").exists()
+
+
+def test_a_folder_may_be_the_reference(tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    genaudio.run(tiny(tiny_recipe, f"evaluation.reference={tiny_run}"), run, force=True, quiet=True)
+    (entry,) = results_of(run)["metrics"]
+    assert entry["card"]["reference"] == 4
+    assert entry["value"] == pytest.approx(0, abs=1e-6)  # its own samples
+
+
+def test_the_best_weights_of_those_measured_become_the_model(tiny_recipe: Path, tmp_path: Path) -> None:
+    changes = ["evaluation.every=4", "evaluation.keep=best", "evaluation.clips_per_class=2"]
+    run = genaudio.run(tiny(tiny_recipe, *changes, "metric=fad"), tmp_path / "run", until="train", quiet=True)
+    found = measured(run)
+    assert list(found) == [4, 8, 10]
+    best = min(found, key=lambda step: found[step])
+    assert genaudio.load(run).card["step"] == best
+    kept, model = load_file(run / "checkpoints/best/ema.safetensors"), load_file(run / "model/model.safetensors")
+    assert kept.keys() == model.keys()
+    assert all(kept[name].equal(model[name]) for name in kept)
+    record = json.loads((run / "run.json").read_text())["stages"]["train"]
+    assert record["kept"] == {"step": best, "fad": found[best]}
+
+
+def test_measuring_on_the_way_moves_no_weight(tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
+    recipe = tiny(tiny_recipe, "evaluation.every=5", "evaluation.clips_per_class=2", "metric=fad")
+    run = genaudio.run(recipe, tmp_path / "run", until="train", quiet=True)
+    ours, plain = (load_file(path / "model/model.safetensors") for path in (run, tiny_run))
+    assert all(ours[name].equal(plain[name]) for name in plain)
+
+
+def test_the_metric_to_choose_by_must_be_one_of_the_recipe(tiny_recipe: Path) -> None:
+    recipe = tiny(tiny_recipe, "metric=[fad, kad]", "evaluation.every=5", "evaluation.best_by=kda")
+    with pytest.raises(RecipeError, match=r"evaluation\.best_by is 'kda'") as raised:
+        best_by(recipe)
+    assert "did you mean 'kad'?" in str(raised.value)
+    assert best_by(tiny(tiny_recipe, "metric=[kad, fad]", "evaluation.every=5")) == "kad"
+    with pytest.raises(RecipeError, match="metric is null"):
+        best_by(tiny(tiny_recipe, "metric=null", "evaluation.every=5"))
+
+
+def test_the_best_can_be_kept_only_of_what_is_measured(tiny_recipe: Path) -> None:
+    with pytest.raises(RecipeError, match="every is null"):
+        tiny(tiny_recipe, "evaluation.keep=best")
+
+
+def test_metrics_are_named_by_type_and_those_of_one_type_by_what_differs(tiny_recipe: Path) -> None:
+    assert list(metrics_of(tiny(tiny_recipe, "metric=[fad, {type: kad, scale: 1.0}]"))) == ["fad", "kad"]
+    assert list(metrics_of(tiny(tiny_recipe, "metric=[kad, {type: kad, scale: 1.0}]"))) == ["kad", "kad scale=1.0"]
+
+
+@pytest.mark.slow
+def test_a_classifier_of_the_dataset_is_trained_once_and_listens(
+    tiny_run: Path, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    changes = ["embedding={type: classifier, steps: 5}", "metric=[{type: kad, draws: 5}, inception_score]"]
+    genaudio.run(tiny(tiny_recipe, *changes), run, force=True, quiet=True)
+    classifier = Classifier.load(run / "classifier")
+    assert classifier.classes == ("metal", "rain")
+    entries = results_of(run)["metrics"]
+    assert {entry["card"]["weights_sha256"] for entry in entries} == {classifier.card["sha256"]}
+    before = (run / "classifier/classifier.safetensors").stat().st_mtime_ns
+    genaudio.run(tiny(tiny_recipe, *changes, "metric=inception_score"), run, force=True, quiet=True)
+    assert (run / "classifier/classifier.safetensors").stat().st_mtime_ns == before
+    genaudio.run(tiny(tiny_recipe, "embedding={type: classifier, steps: 6}", changes[1]), run, force=True, quiet=True)
+    assert (run / "classifier/classifier.safetensors").stat().st_mtime_ns != before
