@@ -32,6 +32,7 @@ EXECUTED = (
     "preconditioning.md",
     "schedules.md",
     "evaluate.md",
+    "classifier.md",
 )
 
 
