@@ -121,7 +121,7 @@ def run_embedding(context: RunContext) -> tuple[Embedding, tuple[str, ...]]:
         rate = context.clips("train").sample_rate
         note = "the dataset has no classes to train a classifier on: mel_statistics is the embedding instead"
         return cast(Embedding, genaudio.create("embedding", "mel_statistics", rate=rate)), (note,)
-    request = ClassifierRequest(steps=embedding.steps, seed=embedding.seed, device=recipe.device)
+    request = ClassifierRequest(embedding.steps, embedding.seed, recipe.device, snrs=(20.0,))
     if not _is_of(folder, recipe, request):
         context.progress.say(f"training a classifier to evaluate with, {request.steps} steps, kept in {folder}")
         shutil.rmtree(folder, ignore_errors=True)
