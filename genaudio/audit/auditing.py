@@ -14,7 +14,7 @@ from genaudio.audit.embedding import ClipEmbedder
 from genaudio.audit.library import PatchLibrary
 from genaudio.audit.listening import Listener
 from genaudio.audit.result import AuditedClip, AuditResult
-from genaudio.audit.scoring import Judge, calibrated
+from genaudio.audit.scoring import Judge, calibrated, is_copy
 from genaudio.audit.settings import AuditSettings
 from genaudio.audit.verdict import audited
 from genaudio.core.errors import DataError
@@ -47,8 +47,8 @@ def audit(
             raise DataError(f"no {name} clips", expected="at least one")
     auditor = _Auditor(training.clips, settings, embedding, torch.device(device), progress)
     judge, calibration = auditor.calibrated(held_out.clips if held_out is not None else None)
-    clips = tuple(auditor.audited(generated.clips, judge))
-    return AuditResult(clips, {**_counts(clips), **calibration, **auditor.facts()})
+    found = tuple(auditor.audited(generated.clips, judge))
+    return AuditResult(found, {**_counts(found), **calibration, **auditor.facts()})
 
 
 class _Auditor:
@@ -83,16 +83,19 @@ class _Auditor:
         if held_out is None:
             excluded = [{number, *others} for number, others in zip(drawn, excluded, strict=True)]
         labels = [clip.label if self._settings.use_labels else None for clip in clips]
-        judge = calibrated(list(self._compared(clips, excluded, "calibration clips")), labels, self._settings)
+        comparisons = list(self._compared(clips, excluded, "calibration clips"))
+        copies = [number for number, found in enumerate(comparisons) if is_copy(found, self._settings)]
+        real = [number for number in range(len(clips)) if number not in set(copies)]
+        judge = calibrated([comparisons[n] for n in real], [labels[n] for n in real], self._settings)
         facts = {
             "false_alarm_rate": self._settings.false_alarm_rate,
             "calibrated_on": "training clips, each against all others" if held_out is None else "held-out clips",
-            "calibration_clips": len(clips),
+            "calibration_clips": len(real),
+            "calibration_copies": [str(clips[number].path) for number in copies],
             "scores": judge.scores.as_json(),
             "stretches": judge.stretches.as_json(),
             "usual_stretch": judge.scorer.chance,
-            "calibration_outliers": [str(clips[number].path) for number in judge.scores.outliers],
-            "limits": _limits(len(clips), held_out is None, self._settings),
+            "limits": _limits(len(real), held_out is None, self._settings),
         }
         return judge, facts
 
@@ -113,9 +116,10 @@ class _Auditor:
         }
 
     def _compared(self, clips: Sequence[AudioClip], excluded: Sequence[set[int]], title: str) -> Iterator[Comparison]:
+        sounds = self._listener.sounds(clips, title)
         queries = (
             Query(sound, barred, self._embedder(clip) if self._embedder is not None else None)
-            for clip, barred, sound in zip(clips, excluded, self._listener.sounds(clips, title), strict=True)
+            for clip, barred, sound in zip(clips, excluded, sounds, strict=True)
         )
         return self._comparer.compare(queries)
 
@@ -152,7 +156,12 @@ def _counts(clips: Sequence[AuditedClip]) -> dict[str, Any]:
     def counted(some: Sequence[AuditedClip]) -> dict[str, Any]:
         verdicts = Counter(clip.verdict for clip in some)
         copies = len(some) - verdicts["new"]
-        return {"clips": len(some), **verdicts, "copies": copies, "share_of_copies": copies / len(some)}
+        return {
+            "clips": len(some),
+            **{str(verdict): count for verdict, count in sorted(verdicts.items())},
+            "copies": copies,
+            "share_of_copies": copies / len(some),
+        }
 
     labels = sorted({clip.label for clip in clips if clip.label is not None})
     return {

@@ -16,7 +16,7 @@ from genaudio.audit.library import PatchLibrary
 from genaudio.audit.patches import SILENT
 from genaudio.audit.settings import AuditSettings
 
-_STRIDE = 2  # every second patch of a clip is looked up
+_STRIDE = 4  # every fourth patch of a clip is looked up
 _FAITHFUL = 0.8  # a clip that is a source already is preferred to another that explains this much of the rest
 _LEAST = 1.0  # score of a stretch, in patches, below which nothing is claimed
 
@@ -71,8 +71,8 @@ class Comparer:
 
     def __init__(self, library: PatchLibrary, settings: AuditSettings, embedded: Tensor | None = None) -> None:
         self._library, self._settings, self._embedded = library, settings, embedded
-        # Each query's cosine with each clip, and as much again.
-        self._most = max(1, settings.memory * 2**20 // (8 * max(1, len(library))))
+        # A query's cosine with each clip, as much again for its average, and with each patch of a shelf.
+        self._most = max(1, settings.memory * 2**20 // (4 * (3 * len(library) + library.searched_at_once)))
 
     def compare(self, queries: Iterable[Query]) -> Iterator[Comparison]:
         """Each clip's comparison, in order."""
@@ -90,9 +90,11 @@ class Comparer:
 
     def _batch(self, batch: list[Query]) -> Iterator[Comparison]:
         patches = [_looked_up(query.sound) for query in batch]
-        nearest = self._library.nearest(torch.cat(patches)).split([len(rows) for rows in patches])
-        for query, found in zip(batch, nearest, strict=True):
-            yield self._one(query, found)
+        nearest = self._library.nearest(torch.cat(patches))
+        first = 0
+        for query, rows in zip(batch, patches, strict=True):
+            yield self._one(query, nearest[first : first + len(rows)])
+            first += len(rows)
 
     def _one(self, query: Query, nearest: Tensor) -> Comparison:
         settings, library, sound = self._settings, self._library, query.sound
@@ -135,7 +137,9 @@ def _claims(
 ) -> tuple[tuple[Claim, ...], dict[int, float]]:
     """The claims, best first, and the score of each clip's first claim, or of its best stretch in what is left."""
     free = torch.ones(patches, dtype=torch.bool)
-    current, claims, scores = dict(best), [], {}
+    current = dict(best)
+    claims: list[Claim] = []
+    scores: dict[int, float] = {}
     while current:
         leader = max(current, key=lambda number: current[number].score)
         if current[leader].score < _LEAST:

@@ -6,10 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genaudio.audit.calibration import Calibration, calibrate, usual_maximum
+import torch
+
+from genaudio.audit.calibration import Calibration, calibrate, tail_quantile
 from genaudio.audit.comparison import Comparison, Likeness
 from genaudio.audit.settings import AuditSettings
 
+_PLAIN_COSINE, _PLAIN_SECONDS = 0.8, 1.0  # a second so alike is the same recording, whatever its class
 _CHANCE = 0.05  # share of real clips whose longest alignment is beyond what counts as chance
 
 
@@ -53,11 +56,19 @@ def calibrated(comparisons: Sequence[Comparison], labels: Sequence[str | None], 
     """From comparisons of real clips that are not training clips; raises `DataError` if they are too few."""
     rate, tail, seed = settings.false_alarm_rate, settings.tail, settings.seed
     longest = [math.log1p(longest_claim(comparison)) for comparison in comparisons]
-    stretches = calibrate(longest, labels, rate=rate, tail=tail, seed=seed)
-    chance = math.expm1(usual_maximum(longest, _CHANCE, tail))
+    stretches = calibrate(longest, labels, rate=rate, tail=tail, seed=seed, confident=False)
+    chance = math.expm1(tail_quantile(torch.tensor(longest, dtype=torch.float64), _CHANCE, tail))
     scorer = Scorer(chance, settings.alignment_weight, settings.embedding_weight)
     best = [scorer.best(comparison) for comparison in comparisons]
     return Judge(scorer, calibrate(best, labels, rate=rate, tail=tail, seed=seed), stretches)
+
+
+def is_copy(comparison: Comparison, settings: AuditSettings) -> bool:
+    """Whether a clip that should be none is plainly a copy of a training clip, so that nothing can be learnt from it."""
+    longest = comparison.claims[0].stretch if comparison.claims else None
+    if longest is None:
+        return False
+    return longest.cosine >= _PLAIN_COSINE and (longest.last - longest.first + 1) * settings.hop >= _PLAIN_SECONDS
 
 
 def longest_claim(comparison: Comparison) -> float:
