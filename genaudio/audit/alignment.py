@@ -3,9 +3,9 @@
 Shapes: generated (n, components), training (m, components); evidence (n, n + m - 1), one column a lag.
 
 A stretch of generated patches i and training patches i + lag scores the sum of (cosine - likeness) over it: the local
-alignment of sequences without gaps (Karlin and Altschul, PNAS 87, 1990), whose largest value over unrelated pairs has an
-exponential tail. Silence beside silence counts nothing, and so does silence beside what is quiet, which may be added
-noise; silence beside a loud patch counts as unlike.
+alignment of sequences without gaps (Karlin and Altschul, PNAS 87, 1990), whose largest value over unrelated pairs has
+an exponential tail. Silence beside silence counts nothing, and so does silence beside what is quiet, which may be
+added noise; silence beside a loud patch counts as unlike.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def neutral(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _by_lag(evidence: Tensor) -> Tensor:
-    """`(n, m)` to `(n, n + m - 1)`: column `lag + n - 1` holds the pairs (i, i + lag), 0 where there is no such pair."""
+    """`(n, m)` to `(n, n + m - 1)`: column `lag + n - 1` holds the pairs (i, i + lag), 0 where there is none."""
     n, m = evidence.shape
     padded = torch.nn.functional.pad(evidence.flip(0), (0, n)).flatten()[: n * (n + m - 1)]
     return padded.reshape(n, n + m - 1).flip(0)

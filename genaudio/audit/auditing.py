@@ -35,11 +35,11 @@ def audit(
 ) -> AuditResult:
     """Which generated clips are copies of training clips, of which, and where in time.
 
-    `held_out` are real clips that the model was not trained with: thresholds are what a share `false_alarm_rate` of them
-    would exceed. Without them the training clips take their place, each compared with all others (see `group_pattern`).
-    `device` is where the training clips' patches lie and are searched. The same clips and settings give the same result,
-    whatever the memory, but for rounding. Raises `DataError` for sets that are empty, silent, or too few to calibrate
-    with, and for files that cannot be read.
+    `held_out` are real clips that the model was not trained with: thresholds are what a share `false_alarm_rate` of
+    them would exceed. Without them the training clips take their place, each compared with all others (see
+    `group_pattern`). `device` is where the training clips' patches lie and are searched. The same clips and settings
+    give the same result, whatever the memory, but for rounding. Raises `DataError` for sets that are empty, silent, or
+    too few to calibrate with, and for files that cannot be read.
     """
     settings, progress = settings or AuditSettings(), progress or Progress()
     for clips, name in ((generated, "generated"), (training, "training"), (held_out, "held-out")):
@@ -166,6 +166,7 @@ def _counts(clips: Sequence[AuditedClip]) -> dict[str, Any]:
     labels = sorted({clip.label for clip in clips if clip.label is not None})
     return {
         "generated_clips": len(clips),
+        "clips_without_sound": sum(not clip.matches for clip in clips),
         "verdicts": counted(clips),
         "by_class": {label: counted([clip for clip in clips if clip.label == label]) for label in labels},
     }
@@ -176,12 +177,13 @@ def _limits(clips: int, itself: bool, settings: AuditSettings) -> list[str]:
     limits = []
     if clips * settings.false_alarm_rate < 10:
         limits.append(
-            f"{clips} clips are too few to count a rate of {settings.false_alarm_rate:g}: the thresholds are read off a "
-            "tail fitted to the largest scores"
+            f"{clips} clips are too few to count a rate of {settings.false_alarm_rate:g}: the thresholds are read off "
+            "a tail fitted to the largest scores"
         )
     if itself:
         limits.append(
-            "no held-out clips: thresholds are of training clips against each other, and several clips of one recording "
-            "raise them" + ("" if settings.group_pattern is None else " where group_pattern does not tell them apart")
+            "no held-out clips: thresholds are of training clips against each other, and several clips of one "
+            "recording raise them"
+            + ("" if settings.group_pattern is None else " where group_pattern does not tell them apart")
         )
     return limits

@@ -1,9 +1,9 @@
 """Thresholds that a stated share of real clips from outside the training set exceeds, one for each class.
 
 With few clips a share of 1% cannot be read off. The scores of a class are located and scaled by their own median and
-spread, drawn towards those of all clips where the class has few; the standardised scores of all classes share one tail,
-fitted by an exponential distribution of the excesses over a high quantile (the generalised Pareto distribution of shape 0,
-the limit for light tails: Pickands, Annals of Statistics 3, 1975).
+spread, drawn towards those of all clips where the class has few; the standardised scores of all classes share one
+tail, fitted by an exponential distribution of the excesses over a high quantile (the generalised Pareto distribution of
+shape 0, the limit for light tails: Pickands, Annals of Statistics 3, 1975).
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def _interval(values: Tensor, rate: float, tail: float, seed: int) -> tuple[floa
 def tail_quantile(values: Tensor, rate: float, tail: float) -> float:
     """The level that the next draw exceeds with probability `rate`, by an exponential fit to the largest share `tail`.
 
-    With k excesses of mean β over the threshold u the next one exceeds u + y with probability tail (1 + y / (k β))^(-k):
-    the exponential tail with its scale integrated out (prior 1 / β), so that few clips give a higher level.
+    With k excesses of mean β over the base u the next one exceeds u + y with probability tail (1 + y / (k β))^(-k): the
+    exponential tail with its scale integrated out (prior 1 / β), so that few clips give a higher level.
     """
     base = float(values.quantile(1 - tail))
     excesses = values[values > base] - base

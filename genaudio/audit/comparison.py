@@ -31,9 +31,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How like a training clip is: `coverage`, the mean over the patches that hold sound of the largest cosine with any
-    of its patches; `aligned`, the score of its best stretch that no better candidate has claimed; `embedding`, the cosine
-    of an embedding, 0 without one; `best`, its best stretch, claimed or not.
+    """How like a training clip is.
+
+    `coverage`: the mean, over the patches of the clip that hold sound, of the largest cosine with a patch of the
+    training clip. `aligned`: the score of the pair's best stretch that no better candidate has claimed. `embedding`:
+    the cosine of an embedding, 0 without one. `best`: the pair's best stretch, claimed or not.
     """
 
     coverage: float
@@ -46,6 +48,7 @@ class Likeness:
 class Comparison:
     """A clip's likeness with its candidates, the training clips that come first in any ranking, by their numbers.
 
+    A clip with less sound than a patch is long has no candidates: too little to be like anything.
     `claims`: stretches of the clip, none overlapping, best first.
     """
 
@@ -66,7 +69,7 @@ class Query:
 class Comparer:
     """Compares clips with a library of training clips, several at a time as the memory allows.
 
-    `embedded`, `(training clips, dimensions)` of norm 1, is what an embedding heard in the training clips, if one is used.
+    `embedded`, `(training clips, dimensions)` of norm 1, is what an embedding heard in the training clips, if any did.
     """
 
     def __init__(self, library: PatchLibrary, settings: AuditSettings, embedded: Tensor | None = None) -> None:
@@ -100,11 +103,12 @@ class Comparer:
         settings, library, sound = self._settings, self._library, query.sound
         coverage, embedding = torch.zeros(2, len(library))
         rankings = []
-        if len(nearest):  # else the clip is silent, and like nothing
+        sounding = int((sound.patch_loudness > SILENT).sum())
+        if sounding >= settings.patch_frames:  # else there is too little sound to be like anything
             coverage = nearest.mean(0)
             width = max(1, min(len(nearest), round(settings.local_window / settings.hop / _STRIDE)))
             rankings = [coverage, _moving_average(nearest, width).amax(0)]
-        if self._embedded is not None and query.embedded is not None:
+        if rankings and self._embedded is not None and query.embedded is not None:
             embedding = self._embedded @ query.embedded
             rankings.append(embedding)
         barred = sorted(query.excluded)

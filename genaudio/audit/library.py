@@ -66,7 +66,7 @@ class PatchLibrary:
         return Sound(rows.float().cpu(), frame_loudness, patch_loudness, duration)
 
     def nearest(self, queries: Tensor) -> Tensor:
-        """`(patches, clips)`, on the CPU: how near each query comes to each clip; 0 where they have nothing in common."""
+        """`(patches, clips)`, on the CPU: how near each query comes to each clip, never below 0."""
         queries = queries.to(self._device)
         result = torch.zeros(len(queries), len(self), device=self._device)
         for number, (shelf, clips) in enumerate(zip(self._shelves, self._clips_of_chunks, strict=True)):

@@ -20,8 +20,8 @@ _CHANCE = 0.05  # share of real clips whose longest alignment is beyond what cou
 class Scorer:
     """score = coverage + w max(0, ln((1 + a) / (1 + a₀))) + w_e cosine of the embedding.
 
-    a is the score of the pair's best aligned stretch, in patches; a₀ the level that one real clip in twenty exceeds with
-    some training clip. So takes of one recording rank by coverage, and what is copied stands out.
+    a is the score of the pair's best aligned stretch, in patches; a₀ the level that one real clip in twenty exceeds
+    with some training clip. So takes of one recording rank by coverage, and what is copied stands out.
     """
 
     chance: float  # a₀
@@ -39,7 +39,7 @@ class Scorer:
         return sorted(scores, key=lambda item: (-item[1], item[0]))
 
     def best(self, comparison: Comparison) -> float:
-        """The best score; 0 of a silent clip, which has no candidates."""
+        """The best score; 0 of a clip that is silent, and so has no candidates."""
         return max((self.score(likeness) for likeness in comparison.candidates.values()), default=0.0)
 
 
@@ -64,7 +64,7 @@ def calibrated(comparisons: Sequence[Comparison], labels: Sequence[str | None], 
 
 
 def is_copy(comparison: Comparison, settings: AuditSettings) -> bool:
-    """Whether a clip that should be none is plainly a copy of a training clip, so that nothing can be learnt from it."""
+    """Whether a clip that should be none is plainly a copy of a training clip, and says nothing of real clips."""
     longest = comparison.claims[0].stretch if comparison.claims else None
     if longest is None:
         return False
