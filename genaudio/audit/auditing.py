@@ -62,7 +62,7 @@ class _Auditor:
         device: torch.device,
         progress: Progress,
     ) -> None:
-        self._settings, self._training, self._progress = settings, training, progress
+        self._settings, self._training = settings, training
         self._groups = _groups(training, settings.group_pattern)
         self._listener = Listener(settings, training, progress)
         self._embedder = ClipEmbedder(embedding, training, device, progress) if embedding is not None else None

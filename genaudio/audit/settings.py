@@ -68,7 +68,7 @@ class AuditSettings(Settings):
         2000, ge=1, description="Training clips, drawn at random, that the whitening is computed from"
     )
     tail: float = parameter(
-        0.2, gt=0, lt=1, description="Share of the calibration scores, the largest, that the tail is fitted to"
+        0.2, ge=0.05, lt=1, description="Share of the calibration scores, the largest, that the tail is fitted to"
     )
     memory: int = parameter(
         512,
