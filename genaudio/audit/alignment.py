@@ -3,9 +3,9 @@
 Shapes: generated (n, components), training (m, components); evidence (n, n + m - 1), one column a lag.
 
 A stretch of generated patches i and training patches i + lag scores the sum of (cosine - likeness) over it: the local
-alignment of sequences without gaps (Karlin and Altschul, PNAS 87, 1990), whose largest value over unrelated pairs has an
-exponential tail. Silence beside silence counts nothing, and so does silence beside what is quiet, which may be added
-noise; silence beside a loud patch counts as unlike.
+alignment of sequences without gaps (Karlin and Altschul, PNAS 87, 1990), whose largest value over unrelated pairs has
+an exponential tail. Silence beside silence counts nothing, and so does silence beside what is quiet, which may be
+added noise; silence beside a loud patch counts as unlike.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Alignment:
     """All lags of a pair of clips at once: the best stretch, then the best of what is left."""
 
     def __init__(self, generated: Sound, training: Sound, likeness: float) -> None:
-        self.generated, self.training, self._likeness = generated, training, likeness
+        self.generated, self.training = generated, training
         left, right = generated.patch_loudness[:, None], training.patch_loudness
-        evidence = generated.patches @ training.patches.T - likeness
-        evidence = evidence.masked_fill((left == SILENT) | (right == SILENT), -likeness)
+        self._cosine = generated.patches @ training.patches.T
+        evidence = (self._cosine - likeness).masked_fill((left == SILENT) | (right == SILENT), -likeness)
         evidence = evidence.masked_fill(neutral(left, right), 0.0)
         self._evidence = _by_lag(evidence)
 
@@ -72,8 +72,7 @@ class Alignment:
         rows = torch.arange(first, last + 1)
         both = (self.generated.patch_loudness[rows] > SILENT) & (self.training.patch_loudness[rows + lag] > SILENT)
         rows = rows[both]
-        cosine = (self.generated.patches[rows] * self.training.patches[rows + lag]).sum(1).mean()
-        return Stretch(score, float(cosine), int(rows[0]), int(rows[-1]), lag)
+        return Stretch(score, float(self._cosine[rows, rows + lag].mean()), int(rows[0]), int(rows[-1]), lag)
 
 
 def neutral(left: Tensor, right: Tensor) -> Tensor:
@@ -82,7 +81,7 @@ def neutral(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _by_lag(evidence: Tensor) -> Tensor:
-    """`(n, m)` to `(n, n + m - 1)`: column `lag + n - 1` holds the pairs (i, i + lag), 0 where there is no such pair."""
+    """`(n, m)` to `(n, n + m - 1)`: column `lag + n - 1` holds the pairs (i, i + lag), 0 where there is none."""
     n, m = evidence.shape
     padded = torch.nn.functional.pad(evidence.flip(0), (0, n)).flatten()[: n * (n + m - 1)]
     return padded.reshape(n, n + m - 1).flip(0)

@@ -14,12 +14,13 @@ from genaudio.audit.embedding import ClipEmbedder
 from genaudio.audit.library import PatchLibrary
 from genaudio.audit.listening import Listener
 from genaudio.audit.result import AuditedClip, AuditResult
-from genaudio.audit.scoring import Judge, calibrated
+from genaudio.audit.scoring import Judge, calibrated, is_copy
 from genaudio.audit.verdict import audited
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import DataError
 from genaudio.core.progress import Progress
-from genaudio.evaluation.clip_set import AudioClip, ClipSet
+from genaudio.evaluation.audio_clip import AudioClip
+from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
 
 
@@ -35,44 +36,60 @@ def audit(
 ) -> AuditResult:
     """Which generated clips are copies of training clips, of which, and where in time.
 
-    `held_out` are real clips that the model was not trained with: thresholds are what a share `false_alarm_rate` of them
-    would exceed. Without them the training clips take their place, each compared with all others (see `group_pattern`).
-    `device` is where the training clips' patches lie and are searched. The same clips and settings give the same result,
-    whatever the memory, but for rounding. Raises `DataError` for sets that are empty, silent, or too few to calibrate
-    with, and for files that cannot be read.
+    The arguments are those of `Auditor`, which audits several sets against the same training clips. Raises `DataError`
+    for sets that are empty, silent, or too few to calibrate with, and for files that cannot be read.
     """
-    settings, progress = settings or AuditSettings(), progress or Progress()
-    for clips, name in ((generated, "generated"), (training, "training"), (held_out, "held-out")):
-        if clips is not None and not clips.clips:
-            raise DataError(f"no {name} clips", expected="at least one")
-    auditor = _Auditor(training.clips, settings, embedding, torch.device(device), progress)
-    judge, calibration = auditor.calibrated(held_out.clips if held_out is not None else None)
-    clips = tuple(auditor.audited(generated.clips, judge))
-    return AuditResult(clips, {**_counts(clips), **calibration, **auditor.facts()})
+    _some(generated, "generated")
+    return Auditor(
+        training, held_out=held_out, settings=settings, embedding=embedding, device=device, progress=progress
+    ).audit(generated)
 
 
-class _Auditor:
-    """The training clips, ready to be searched."""
+class Auditor:
+    """Training clips, ready to be searched, with thresholds that were calibrated once.
+
+    `held_out` are real clips that the model was not trained with: thresholds are what a share `false_alarm_rate` of
+    them would exceed. Without them the training clips take their place, each compared with all others (see
+    `group_pattern`). `device` is where the training clips' patches lie and are searched. The same clips and settings
+    give the same result, whatever the memory, but for rounding.
+    """
 
     def __init__(
         self,
-        training: Sequence[AudioClip],
-        settings: AuditSettings,
-        embedding: Embedding | None,
-        device: torch.device,
-        progress: Progress,
+        training: ClipSet,
+        *,
+        held_out: ClipSet | None = None,
+        settings: AuditSettings | None = None,
+        embedding: Embedding | None = None,
+        device: str | torch.device = "cpu",
+        progress: Progress | None = None,
     ) -> None:
-        self._settings, self._training, self._progress = settings, training, progress
-        self._groups = _groups(training, settings.group_pattern)
-        self._listener = Listener(settings, training, progress)
-        self._embedder = ClipEmbedder(embedding, training, device, progress) if embedding is not None else None
-        self._library = PatchLibrary(self._listener.whitening.components, device)
-        for sound in self._listener.sounds(training, "training clips"):
+        _some(training, "training")
+        if held_out is not None:
+            _some(held_out, "held-out")
+        self._settings, self._training = settings or AuditSettings(), training.clips
+        progress, where = progress or Progress(), torch.device(device)
+        self._groups = _groups(self._training, self._settings.group_pattern)
+        self._listener = Listener(self._settings, self._training, progress)
+        self._embedder = None if embedding is None else ClipEmbedder(embedding, self._training, where, progress)
+        self._library = PatchLibrary(self._listener.whitening.components, where)
+        for sound in self._listener.sounds(self._training, "training clips"):
             self._library.add(sound)
         embedded = self._embedder.training if self._embedder is not None else None
-        self._comparer = Comparer(self._library, settings, embedded)
+        self._comparer = Comparer(self._library, self._settings, embedded)
+        self._judge, self._calibration = self._calibrated(None if held_out is None else held_out.clips)
 
-    def calibrated(self, held_out: Sequence[AudioClip] | None) -> tuple[Judge, dict[str, Any]]:
+    def audit(self, generated: ClipSet) -> AuditResult:
+        """The verdict on each generated clip, in order; raises `DataError` for an empty set or unreadable files."""
+        _some(generated, "generated")
+        comparisons = self._compared(generated.clips, [set()] * len(generated.clips), "generated clips")
+        found = tuple(
+            audited(clip, comparison, self._judge, self._library, self._training, self._settings)
+            for clip, comparison in zip(generated.clips, comparisons, strict=True)
+        )
+        return AuditResult(found, {**_counts(found), **self._calibration, **self._facts()})
+
+    def _calibrated(self, held_out: Sequence[AudioClip] | None) -> tuple[Judge, dict[str, Any]]:
         """Thresholds from the held-out clips, or else from the training clips, and how they came about."""
         pool = held_out if held_out is not None else self._training
         generator = torch.Generator().manual_seed(self._settings.seed)
@@ -83,26 +100,23 @@ class _Auditor:
         if held_out is None:
             excluded = [{number, *others} for number, others in zip(drawn, excluded, strict=True)]
         labels = [clip.label if self._settings.use_labels else None for clip in clips]
-        judge = calibrated(list(self._compared(clips, excluded, "calibration clips")), labels, self._settings)
+        comparisons = list(self._compared(clips, excluded, "calibration clips"))
+        copies = [number for number, found in enumerate(comparisons) if is_copy(found, self._settings)]
+        real = [number for number in range(len(clips)) if number not in set(copies)]
+        judge = calibrated([comparisons[n] for n in real], [labels[n] for n in real], self._settings)
         facts = {
             "false_alarm_rate": self._settings.false_alarm_rate,
             "calibrated_on": "training clips, each against all others" if held_out is None else "held-out clips",
-            "calibration_clips": len(clips),
+            "calibration_clips": len(real),
+            "calibration_copies": [str(clips[number].path) for number in copies],
             "scores": judge.scores.as_json(),
             "stretches": judge.stretches.as_json(),
             "usual_stretch": judge.scorer.chance,
-            "calibration_outliers": [str(clips[number].path) for number in judge.scores.outliers],
-            "limits": _limits(len(clips), held_out is None, self._settings),
+            "limits": _limits(len(real), held_out is None, self._settings),
         }
         return judge, facts
 
-    def audited(self, clips: Sequence[AudioClip], judge: Judge) -> Iterator[AuditedClip]:
-        """The verdict on each generated clip, in order."""
-        comparisons = self._compared(clips, [set()] * len(clips), "generated clips")
-        for clip, comparison in zip(clips, comparisons, strict=True):
-            yield audited(clip, comparison, judge, self._library, self._training, self._settings)
-
-    def facts(self) -> dict[str, Any]:
+    def _facts(self) -> dict[str, Any]:
         """What the search was done in."""
         return {
             "training_clips": len(self._training),
@@ -113,9 +127,10 @@ class _Auditor:
         }
 
     def _compared(self, clips: Sequence[AudioClip], excluded: Sequence[set[int]], title: str) -> Iterator[Comparison]:
+        sounds = self._listener.sounds(clips, title)
         queries = (
             Query(sound, barred, self._embedder(clip) if self._embedder is not None else None)
-            for clip, barred, sound in zip(clips, excluded, self._listener.sounds(clips, title), strict=True)
+            for clip, barred, sound in zip(clips, excluded, sounds, strict=True)
         )
         return self._comparer.compare(queries)
 
@@ -123,6 +138,11 @@ class _Auditor:
         """The training clips of the recording that this clip is of, as far as names tell."""
         recording = _recording(clip, self._settings.group_pattern)
         return self._groups.get(recording, set()) if recording is not None else set()
+
+
+def _some(clips: ClipSet, name: str) -> None:
+    if not clips.clips:
+        raise DataError(f"no {name} clips", expected="at least one")
 
 
 def _recording(clip: AudioClip, pattern: str | None) -> str | None:
@@ -152,11 +172,17 @@ def _counts(clips: Sequence[AuditedClip]) -> dict[str, Any]:
     def counted(some: Sequence[AuditedClip]) -> dict[str, Any]:
         verdicts = Counter(clip.verdict for clip in some)
         copies = len(some) - verdicts["new"]
-        return {"clips": len(some), **verdicts, "copies": copies, "share_of_copies": copies / len(some)}
+        return {
+            "clips": len(some),
+            **{str(verdict): count for verdict, count in sorted(verdicts.items())},
+            "copies": copies,
+            "share_of_copies": copies / len(some),
+        }
 
     labels = sorted({clip.label for clip in clips if clip.label is not None})
     return {
         "generated_clips": len(clips),
+        "clips_without_sound": sum(not clip.matches for clip in clips),
         "verdicts": counted(clips),
         "by_class": {label: counted([clip for clip in clips if clip.label == label]) for label in labels},
     }
@@ -167,12 +193,13 @@ def _limits(clips: int, itself: bool, settings: AuditSettings) -> list[str]:
     limits = []
     if clips * settings.false_alarm_rate < 10:
         limits.append(
-            f"{clips} clips are too few to count a rate of {settings.false_alarm_rate:g}: the thresholds are read off a "
-            "tail fitted to the largest scores"
+            f"{clips} clips are too few to count a rate of {settings.false_alarm_rate:g}: the thresholds are read off "
+            "a tail fitted to the largest scores"
         )
     if itself:
         limits.append(
-            "no held-out clips: thresholds are of training clips against each other, and several clips of one recording "
-            "raise them" + ("" if settings.group_pattern is None else " where group_pattern does not tell them apart")
+            "no held-out clips: thresholds are of training clips against each other, and several clips of one "
+            "recording raise them"
+            + ("" if settings.group_pattern is None else " where group_pattern does not tell them apart")
         )
     return limits

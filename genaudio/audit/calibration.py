@@ -1,9 +1,9 @@
 """Thresholds that a stated share of real clips from outside the training set exceeds, one for each class.
 
 With few clips a share of 1% cannot be read off. The scores of a class are located and scaled by their own median and
-spread, drawn towards those of all clips where the class has few; the standardised scores of all classes share one tail,
-fitted by an exponential distribution of the excesses over a high quantile (the generalised Pareto distribution of shape 0,
-the limit for light tails: Pickands, Annals of Statistics 3, 1975).
+spread, drawn towards those of all clips where the class has few; the standardised scores of all classes share one
+tail, fitted by an exponential distribution of the excesses over a high quantile (the generalised Pareto distribution of
+shape 0, the limit for light tails: Pickands, Annals of Statistics 3, 1975).
 """
 
 from __future__ import annotations
@@ -19,26 +19,22 @@ from torch import Tensor
 from genaudio.core.errors import DataError
 
 FEWEST = 20  # clips that a calibration needs
-_PRIOR = 4.0  # clips that the scores of all classes are worth in a class's own location and spread
+_PRIOR = 12.0  # clips that the scores of all classes are worth in a class's own location and spread
 _DRAWS = 200
 _COVERAGE = 0.9
-_OUTLIER = 0.05  # chance that the largest of the excesses lies beyond what is left out as an outlier
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Thresholds by class, None for clips of no known class; what lies beyond them at the rate asked for.
 
-    `interval`: 90% bootstrap interval of the standardised threshold. `outliers`: numbers of calibration clips left out of
-    the fit, because scores so far off are no draws from its tail: most likely copies of training clips themselves.
+    `level`: the standardised score that the share asked for exceeds by the fit; `interval`: its 90% bootstrap interval.
     """
 
     thresholds: Mapping[str | None, float]
-    rate: float
     counts: Mapping[str | None, int]
-    standardised: float
+    level: float
     interval: tuple[float, float]
-    outliers: tuple[int, ...]
 
     def threshold(self, label: str | None) -> float:
         """That of the class, or the common one for a class that had no calibration clips."""
@@ -49,17 +45,25 @@ class Calibration:
         return {
             "thresholds": {"all" if label is None else label: value for label, value in self.thresholds.items()},
             "counts": {"all" if label is None else label: value for label, value in self.counts.items()},
-            "standardised_threshold": self.standardised,
-            "standardised_threshold_interval": list(self.interval),
-            "interval_coverage": _COVERAGE,
-            "outliers": len(self.outliers),
+            "standardised_level": self.level,
+            "standardised_interval_90": list(self.interval),
         }
 
 
 def calibrate(
-    scores: Sequence[float], labels: Sequence[str | None], *, rate: float, tail: float, seed: int
+    scores: Sequence[float],
+    labels: Sequence[str | None],
+    *,
+    rate: float,
+    tail: float,
+    seed: int,
+    confident: bool = True,
 ) -> Calibration:
-    """Thresholds from the scores of real clips, `(n,)`; raises `DataError` if they are too few."""
+    """Thresholds from the scores of real clips, `(n,)`; raises `DataError` if they are too few.
+
+    `confident`: they are at the upper end of the interval, so that the rate is kept with 95% confidence, not only on
+    average.
+    """
     if len(scores) < FEWEST:
         raise DataError(
             f"{len(scores)} clips to calibrate with",
@@ -68,68 +72,46 @@ def calibrate(
         )
     values = torch.tensor(scores, dtype=torch.float64)
     groups = _groups(labels)
-    common = (float(values.median()), _spread(values, float(values.median())))
+    median = float(values.median())
+    common = (median, _spread(values, median))
     standardised = torch.zeros_like(values)
     for numbers in groups.values():
         for number in numbers:  # by the others alone: else each clip would draw its own location towards itself
             others = values[[other for other in numbers if other != number]]
             location, spread = _located(others, common)
             standardised[number] = (values[number] - location) / spread
-    inner, outliers = _without_outliers(standardised, tail)
-    quantile = tail_quantile(inner, rate, tail)
-    generator = torch.Generator().manual_seed(seed)
-    draws = torch.tensor(
-        [
-            tail_quantile(inner[torch.randint(len(inner), (len(inner),), generator=generator)], rate, tail)
-            for _ in range(_DRAWS)
-        ],
-        dtype=torch.float64,
-    )
-    margin = (1 - _COVERAGE) / 2
+    fitted, interval = tail_quantile(standardised, rate, tail), _interval(standardised, rate, tail, seed)
+    level = interval[1] if confident else fitted
     thresholds: dict[str | None, float] = {}
     for label, numbers in groups.items():
         location, spread = _located(values[numbers], common)
-        thresholds[label] = location + spread * quantile
-    if None not in thresholds:
-        common_values = (values - common[0]) / common[1]
-        thresholds[None] = common[0] + common[1] * tail_quantile(_without_outliers(common_values, tail)[0], rate, tail)
-    return Calibration(
-        thresholds,
-        rate,
-        {label: len(numbers) for label, numbers in groups.items()},
-        quantile,
-        (float(draws.quantile(margin)), float(draws.quantile(1 - margin))),
-        outliers,
-    )
+        thresholds[label] = location + spread * level
+    if None not in groups:
+        thresholds[None] = _interval(values, rate, tail, seed)[1] if confident else tail_quantile(values, rate, tail)
+    counts = {label: len(numbers) for label, numbers in groups.items()}
+    return Calibration(thresholds, counts, fitted, interval)
 
 
-def usual_maximum(scores: Sequence[float], rate: float, tail: float) -> float:
-    """The level that a share `rate` of clips exceeds, outliers aside, all classes together."""
-    return tail_quantile(_without_outliers(torch.tensor(scores, dtype=torch.float64), tail)[0], rate, tail)
+def _interval(values: Tensor, rate: float, tail: float, seed: int) -> tuple[float, float]:
+    """Bootstrap interval of the level that a share `rate` exceeds."""
+    generator = torch.Generator().manual_seed(seed)
+    draws = [values[torch.randint(len(values), (len(values),), generator=generator)] for _ in range(_DRAWS)]
+    levels = torch.tensor([tail_quantile(draw, rate, tail) for draw in draws], dtype=torch.float64)
+    margin = (1 - _COVERAGE) / 2
+    return float(levels.quantile(margin)), float(levels.quantile(1 - margin))
 
 
 def tail_quantile(values: Tensor, rate: float, tail: float) -> float:
     """The level that the next draw exceeds with probability `rate`, by an exponential fit to the largest share `tail`.
 
-    With k excesses of mean β over the threshold u the next one exceeds u + y with probability tail (1 + y / (k β))^(-k):
-    the exponential tail with its scale integrated out (prior 1 / β), so that few clips give a higher level.
+    With k excesses of mean β over the base u the next one exceeds u + y with probability tail (1 + y / (k β))^(-k): the
+    exponential tail with its scale integrated out (prior 1 / β), so that few clips give a higher level.
     """
     base = float(values.quantile(1 - tail))
     excesses = values[values > base] - base
     count = max(1, len(excesses))
     mean = float(excesses.mean()) if len(excesses) else 0.0
-    return base + count * mean * ((tail / rate) ** (1 / count) - 1)
-
-
-def _without_outliers(values: Tensor, tail: float) -> tuple[Tensor, tuple[int, ...]]:
-    """Those that an exponential tail could hold, its scale taken from the median excess; and the numbers of the rest."""
-    base = float(values.quantile(1 - tail))
-    excesses = values[values > base] - base
-    if not len(excesses):
-        return values, ()
-    scale = float(excesses.median()) / math.log(2)
-    limit = base + scale * math.log(len(excesses) / _OUTLIER)
-    return values[values <= limit], tuple((values > limit).nonzero().flatten().tolist())
+    return base + count * mean * (math.pow(tail / rate, 1 / count) - 1)
 
 
 def _groups(labels: Sequence[str | None]) -> dict[str | None, list[int]]:

@@ -16,7 +16,7 @@ from genaudio.audit.library import PatchLibrary
 from genaudio.audit.patches import SILENT
 from genaudio.core.audit_settings import AuditSettings
 
-_STRIDE = 2  # every second patch of a clip is looked up
+_STRIDE = 4  # every fourth patch of a clip is looked up
 _FAITHFUL = 0.8  # a clip that is a source already is preferred to another that explains this much of the rest
 _LEAST = 1.0  # score of a stretch, in patches, below which nothing is claimed
 
@@ -31,9 +31,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How like a training clip is: `coverage`, the mean over the patches that hold sound of the largest cosine with any
-    of its patches; `aligned`, the score of its best stretch that no better candidate has claimed; `embedding`, the cosine
-    of an embedding, 0 without one; `best`, its best stretch, claimed or not.
+    """How like a training clip is.
+
+    `coverage`: the mean, over the patches of the clip that hold sound, of the largest cosine with a patch of the
+    training clip. `aligned`: the score of the pair's best stretch that no better candidate has claimed. `embedding`:
+    the cosine of an embedding, 0 without one. `best`: the pair's best stretch, claimed or not.
     """
 
     coverage: float
@@ -46,6 +48,7 @@ class Likeness:
 class Comparison:
     """A clip's likeness with its candidates, the training clips that come first in any ranking, by their numbers.
 
+    A clip with less sound than a patch is long has no candidates: too little to be like anything.
     `claims`: stretches of the clip, none overlapping, best first.
     """
 
@@ -66,13 +69,13 @@ class Query:
 class Comparer:
     """Compares clips with a library of training clips, several at a time as the memory allows.
 
-    `embedded`, `(training clips, dimensions)` of norm 1, is what an embedding heard in the training clips, if one is used.
+    `embedded`, `(training clips, dimensions)` of norm 1, is what an embedding heard in the training clips, if any did.
     """
 
     def __init__(self, library: PatchLibrary, settings: AuditSettings, embedded: Tensor | None = None) -> None:
         self._library, self._settings, self._embedded = library, settings, embedded
-        # Each query's cosine with each clip, and as much again.
-        self._most = max(1, settings.memory * 2**20 // (8 * max(1, len(library))))
+        # A query's cosine with each clip, as much again for its average, and with each patch of a shelf.
+        self._most = max(1, settings.memory * 2**20 // (4 * (3 * len(library) + library.searched_at_once)))
 
     def compare(self, queries: Iterable[Query]) -> Iterator[Comparison]:
         """Each clip's comparison, in order."""
@@ -90,19 +93,22 @@ class Comparer:
 
     def _batch(self, batch: list[Query]) -> Iterator[Comparison]:
         patches = [_looked_up(query.sound) for query in batch]
-        nearest = self._library.nearest(torch.cat(patches)).split([len(rows) for rows in patches])
-        for query, found in zip(batch, nearest, strict=True):
-            yield self._one(query, found)
+        nearest = self._library.nearest(torch.cat(patches))
+        first = 0
+        for query, rows in zip(batch, patches, strict=True):
+            yield self._one(query, nearest[first : first + len(rows)])
+            first += len(rows)
 
     def _one(self, query: Query, nearest: Tensor) -> Comparison:
         settings, library, sound = self._settings, self._library, query.sound
         coverage, embedding = torch.zeros(2, len(library))
         rankings = []
-        if len(nearest):  # else the clip is silent, and like nothing
+        sounding = int((sound.patch_loudness > SILENT).sum())
+        if sounding >= settings.patch_frames:  # else there is too little sound to be like anything
             coverage = nearest.mean(0)
             width = max(1, min(len(nearest), round(settings.local_window / settings.hop / _STRIDE)))
             rankings = [coverage, _moving_average(nearest, width).amax(0)]
-        if self._embedded is not None and query.embedded is not None:
+        if rankings and self._embedded is not None and query.embedded is not None:
             embedding = self._embedded @ query.embedded
             rankings.append(embedding)
         barred = sorted(query.excluded)
@@ -135,7 +141,9 @@ def _claims(
 ) -> tuple[tuple[Claim, ...], dict[int, float]]:
     """The claims, best first, and the score of each clip's first claim, or of its best stretch in what is left."""
     free = torch.ones(patches, dtype=torch.bool)
-    current, claims, scores = dict(best), [], {}
+    current = dict(best)
+    claims: list[Claim] = []
+    scores: dict[int, float] = {}
     while current:
         leader = max(current, key=lambda number: current[number].score)
         if current[leader].score < _LEAST:

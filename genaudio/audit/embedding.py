@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genaudio.core.progress import Progress
-from genaudio.evaluation.clip_set import AudioClip
+from genaudio.evaluation.audio_clip import AudioClip
 from genaudio.evaluation.embeddings.base import Embedding
 
 

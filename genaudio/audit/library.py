@@ -15,7 +15,7 @@ _STRIDE = 2  # every second patch is searched: neighbours overlap by nine tenths
 
 
 class PatchLibrary:
-    """Patches in half precision, 2 bytes a component: 39 kB for a clip of 5 s with 96 components and a hop of 25 ms.
+    """Patches in half precision, 2 bytes a component: 78 kB for a clip of 5 s with 96 components and a hop of 12.5 ms.
 
     They stand on shelves of `shelf_rows` patches, so that adding clips never copies what is there, and that the search
     multiplies one shelf at a time: its working memory does not grow with the library but for its result. The search is
@@ -37,6 +37,11 @@ class PatchLibrary:
     def bytes(self) -> int:
         """Memory that the patches take."""
         return sum(shelf.numel() * shelf.element_size() for shelf in self._shelves)
+
+    @property
+    def searched_at_once(self) -> int:
+        """Patches that a query is multiplied with at a time."""
+        return max((len(shelf) for shelf in self._shelves), default=0) // _STRIDE
 
     def add(self, sound: Sound) -> None:
         """One more clip."""
@@ -61,7 +66,7 @@ class PatchLibrary:
         return Sound(rows.float().cpu(), frame_loudness, patch_loudness, duration)
 
     def nearest(self, queries: Tensor) -> Tensor:
-        """`(patches, clips)`, on the CPU: how near each query comes to each clip; 0 where they have nothing in common."""
+        """`(patches, clips)`, on the CPU: how near each query comes to each clip, never below 0."""
         queries = queries.to(self._device)
         result = torch.zeros(len(queries), len(self), device=self._device)
         for number, (shelf, clips) in enumerate(zip(self._shelves, self._clips_of_chunks, strict=True)):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
+from torch import Tensor
 
 from genaudio.audit.alignment import Sound
-from genaudio.audit.patches import Patches, PatchReader
+from genaudio.audit.patches import PatchReader
 from genaudio.audit.whitening import Whitening
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.progress import Progress
-from genaudio.evaluation.clip_set import AudioClip
+from genaudio.evaluation.audio_clip import AudioClip
 
 
 class Listener:
@@ -22,18 +23,18 @@ class Listener:
         generator = torch.Generator().manual_seed(settings.seed)
         drawn = torch.randperm(len(training), generator=generator)[: settings.whitening_clips].sort().values.tolist()
         chosen = [training[number] for number in drawn]
-        self.whitening = Whitening.fit((found for found, _ in self._read(chosen, "whitening")), settings.components)
+        self.whitening = Whitening.fit(map(self._reader, self._read(chosen, "whitening")), settings.components)
 
     def sounds(self, clips: Sequence[AudioClip], title: str) -> Iterator[Sound]:
         """The clips one by one, in order. Raises `DataError` for a file that cannot be read."""
-        for patches, duration in self._read(clips, title):
+        for waveform in self._read(clips, title):
+            patches = self._reader(waveform)
+            duration = len(waveform) / self._rate
             yield Sound(self.whitening(patches), patches.frame_loudness, patches.patch_loudness, duration)
 
-    def _read(self, clips: Sequence[AudioClip], title: str) -> Iterator[tuple[Patches, float]]:
-        """The patches of each clip, and its length in seconds."""
+    def _read(self, clips: Sequence[AudioClip], title: str) -> Iterator[Tensor]:
         self._progress.start(title, len(clips), unit="clips")
         for done, clip in enumerate(clips, 1):
-            waveform = clip.read(self._rate)[0]
-            yield self._reader(waveform), len(waveform) / self._rate
+            yield clip.read(self._rate)[0]
             self._progress.update(done)
         self._progress.finish()

@@ -1,4 +1,4 @@
-"""Patches of a clip: what 0.25 s of its log-mel spectrogram look like, one patch centred on each frame.
+"""Patches of a clip: what 0.125 s of its log-mel spectrogram look like, one patch centred on each frame.
 
 Shapes: waveform (time,); patches (frames, bands * patch_frames); loudness (frames,): SILENT, QUIET or LOUD.
 """
@@ -37,10 +37,10 @@ class Patches:
 class PatchReader:
     """Cuts clips into patches.
 
-    A patch is clipped `dynamic_range` below its own loudest cell, so that the level of a part of a clip does not matter;
-    its mean over all cells is removed (not band by band: the spectrum's shape tells sounds apart) and it is scaled to
-    norm 1, so that the dot product of two patches is their correlation. Silence surrounds the clip, so that a clip
-    however short has a patch for each frame.
+    A patch is clipped `dynamic_range` below its own loudest cell, so that the level of a part of a clip does not
+    matter; its mean over all cells is removed (not band by band: the spectrum's shape tells sounds apart) and it is
+    scaled to norm 1, so that the dot product of two patches is their correlation. Silence surrounds the clip, so that a
+    clip however short has a patch for each frame.
     """
 
     def __init__(self, settings: AuditSettings) -> None:

@@ -6,10 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genaudio.audit.calibration import Calibration, calibrate, usual_maximum
+import torch
+
+from genaudio.audit.calibration import Calibration, calibrate, tail_quantile
 from genaudio.audit.comparison import Comparison, Likeness
 from genaudio.core.audit_settings import AuditSettings
 
+_PLAIN_COSINE, _PLAIN_SECONDS = 0.8, 1.0  # a second so alike is the same recording, whatever its class
 _CHANCE = 0.05  # share of real clips whose longest alignment is beyond what counts as chance
 
 
@@ -17,8 +20,8 @@ _CHANCE = 0.05  # share of real clips whose longest alignment is beyond what cou
 class Scorer:
     """score = coverage + w max(0, ln((1 + a) / (1 + a₀))) + w_e cosine of the embedding.
 
-    a is the score of the pair's best aligned stretch, in patches; a₀ the level that one real clip in twenty exceeds with
-    some training clip. So takes of one recording rank by coverage, and what is copied stands out.
+    a is the score of the pair's best aligned stretch, in patches; a₀ the level that one real clip in twenty exceeds
+    with some training clip. So takes of one recording rank by coverage, and what is copied stands out.
     """
 
     chance: float  # a₀
@@ -36,7 +39,7 @@ class Scorer:
         return sorted(scores, key=lambda item: (-item[1], item[0]))
 
     def best(self, comparison: Comparison) -> float:
-        """The best score; 0 of a silent clip, which has no candidates."""
+        """The best score; 0 of a clip that is silent, and so has no candidates."""
         return max((self.score(likeness) for likeness in comparison.candidates.values()), default=0.0)
 
 
@@ -53,11 +56,19 @@ def calibrated(comparisons: Sequence[Comparison], labels: Sequence[str | None], 
     """From comparisons of real clips that are not training clips; raises `DataError` if they are too few."""
     rate, tail, seed = settings.false_alarm_rate, settings.tail, settings.seed
     longest = [math.log1p(longest_claim(comparison)) for comparison in comparisons]
-    stretches = calibrate(longest, labels, rate=rate, tail=tail, seed=seed)
-    chance = math.expm1(usual_maximum(longest, _CHANCE, tail))
+    stretches = calibrate(longest, labels, rate=rate, tail=tail, seed=seed, confident=False)
+    chance = math.expm1(tail_quantile(torch.tensor(longest, dtype=torch.float64), _CHANCE, tail))
     scorer = Scorer(chance, settings.alignment_weight, settings.embedding_weight)
     best = [scorer.best(comparison) for comparison in comparisons]
     return Judge(scorer, calibrate(best, labels, rate=rate, tail=tail, seed=seed), stretches)
+
+
+def is_copy(comparison: Comparison, settings: AuditSettings) -> bool:
+    """Whether a clip that should be none is plainly a copy of a training clip, and says nothing of real clips."""
+    longest = comparison.claims[0].stretch if comparison.claims else None
+    if longest is None:
+        return False
+    return longest.cosine >= _PLAIN_COSINE and (longest.last - longest.first + 1) * settings.hop >= _PLAIN_SECONDS
 
 
 def longest_claim(comparison: Comparison) -> float:

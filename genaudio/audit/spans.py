@@ -1,7 +1,7 @@
 """Spans: a stretch of like patches in seconds of both clips, to the frame.
 
-A patch is centred on its frame, so a stretch ends where half of a patch is alike: at the cut. Beyond that a span goes on
-through what is silent in both clips, since a copied silence belongs to the copy, until a sound begins in either.
+A patch is centred on its frame, so a stretch ends where half of a patch is alike: at the cut. Beyond that a span goes
+on through what is silent in both clips, since a copied silence belongs to the copy, until a sound begins in either.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def span(stretch: Stretch, generated: Sound, training: Sound, settings: AuditSet
 
 
 def _through_silence(frame: int, step: int, lag: int, generated: Sound, training: Sound) -> int:
-    """The last frame, going from `frame`, before which both clips are silent, or one and the other no more than quiet."""
+    """The last frame, going on from `frame`, up to which the loudness of both is neutral."""
     left, right = generated.frame_loudness, training.frame_loudness
     while True:
         ahead = frame + step

@@ -11,7 +11,7 @@ from genaudio.audit.result import AuditedClip, Match, Verdict
 from genaudio.audit.scoring import Judge
 from genaudio.audit.spans import span
 from genaudio.core.audit_settings import AuditSettings
-from genaudio.evaluation.clip_set import AudioClip
+from genaudio.evaluation.audio_clip import AudioClip
 
 
 def audited(
@@ -24,9 +24,9 @@ def audited(
 ) -> AuditedClip:
     """What is said of one clip.
 
-    It is a copy if its best score is above the threshold of its class. The sources of a copy are the training clips that
-    claim stretches of it longer than that class's threshold for stretches; if none does, its best match. Two or more
-    make it a stitching copy.
+    It is a copy if its best score is above the threshold of its class. The sources of a copy are the training clips
+    that claim stretches of it longer than that class's threshold for stretches; if none does, its best match. Two or
+    more make it a stitching copy.
     """
     label = clip.label if settings.use_labels else None
     longest = judge.stretches.threshold(label)

@@ -21,9 +21,9 @@ _SMALLEST = 1e-6  # of the largest variance: directions below it hold rounding e
 class Whitening:
     """x -> Λ^(-1/2) Vᵀ (x - μ), then to norm 1: the principal components of training patches at unit variance.
 
-    Plain correlation of log-mel patches is high for any two sounds with a falling spectrum; after whitening the cosine of
-    unrelated patches is near 0, and its large values say something. (PCA whitening; Jégou and Chum, ECCV 2012, use it
-    on image descriptors for the same reason.)
+    Plain correlation of log-mel patches is high for any two sounds with a falling spectrum; after whitening the cosine
+    of unrelated patches is near 0, and its large values say something. (PCA whitening; Jégou and Chum, ECCV 2012, use
+    it on image descriptors for the same reason.)
     """
 
     mean: Tensor

@@ -27,10 +27,10 @@ class AuditSettings(Settings):
     )
     sample_rate: int = parameter(16000, ge=4000, le=96000, description="Rate that clips are compared at", unit="Hz")
     bands: int = parameter(40, ge=8, le=256, description="Mel bands from 0 Hz to half of the rate")
-    window: float = parameter(0.05, gt=0, le=1, description="Length of the Hann window of a frame", unit="s")
-    hop: float = parameter(0.025, gt=0, le=1, description="Time between frames, and between patches", unit="s")
+    window: float = parameter(0.032, gt=0, le=1, description="Length of the Hann window of a frame", unit="s")
+    hop: float = parameter(0.0125, gt=0, le=1, description="Time between frames, and between patches", unit="s")
     patch: float = parameter(
-        0.25, gt=0, le=10, description="Length of a patch, the stretch of sound that is looked up", unit="s"
+        0.125, gt=0, le=10, description="Length of a patch, the stretch of sound that is looked up", unit="s"
     )
     dynamic_range: float = parameter(
         50.0, gt=0, le=120, description="Levels further below the loudest cell of a patch count as that far", unit="dB"
@@ -69,7 +69,7 @@ class AuditSettings(Settings):
         2000, ge=1, description="Training clips, drawn at random, that the whitening is computed from"
     )
     tail: float = parameter(
-        0.2, gt=0, lt=1, description="Share of the calibration scores, the largest, that the tail is fitted to"
+        0.2, ge=0.05, lt=1, description="Share of the calibration scores, the largest, that the tail is fitted to"
     )
     memory: int = parameter(
         512,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genaudio.audit.auditor import Auditor
+from genaudio.audit.auditing import Auditor
 from genaudio.audit.result import AuditedClip
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.progress import Progress
@@ -47,10 +47,10 @@ class CopyScreen:
         }
         return cls(auditor, facts, tries)
 
-    def copies(self, folder: Path, entries: Sequence[Mapping[str, Any]], progress: Progress) -> dict[int, AuditedClip]:
+    def copies(self, folder: Path, entries: Sequence[Mapping[str, Any]]) -> dict[int, AuditedClip]:
         """The copies among clips of a manifest, by index."""
         clips = ClipSet(
             folder, tuple(SoundFile(folder / entry["file"], entry["file"], entry["label"]) for entry in entries)
         )
-        judged = self.auditor.audit(clips, progress=progress).clips
+        judged = self.auditor.audit(clips).clips
         return {entry["index"]: clip for entry, clip in zip(entries, judged, strict=True) if clip.verdict != "new"}

@@ -127,7 +127,7 @@ def _replace_copies(
     judged = sorted(done)
     following = request.first_index + request.count
     for attempt in range(screen.tries + 1):
-        copies = screen.copies(folder, [done[index] for index in judged], progress)
+        copies = screen.copies(folder, [done[index] for index in judged])
         for index, clip in copies.items():
             entry = done.pop(index)
             place = folder / "rejected" / entry["file"]

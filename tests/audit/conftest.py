@@ -1,22 +1,73 @@
-"""Folders of short clips whose likeness is known."""
+"""Short clips whose likeness is known, and small worlds of synthetic sound in which it is known what was copied."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-RATE = 8000
+from genaudio.evaluation.audio_clip import SoundFile
+from genaudio.evaluation.clip_set import ClipSet
+
+RATE = 16000
+Sound = NDArray[np.float32]
+
+
+def events(seed: int, seconds: float = 2.0) -> Sound:
+    """Sweeps and bursts of coloured noise at random times and pitches: sound with a structure of its own."""
+    draws = np.random.default_rng(seed)
+    length = round(seconds * RATE)
+    result = 1e-3 * draws.standard_normal(length)
+    for _ in range(round(8 * seconds)):
+        duration = int(draws.uniform(0.08, 0.4) * RATE)
+        time = np.arange(duration) / RATE
+        start, end = draws.uniform(150, 6000, 2)
+        phase = 2 * np.pi * (start * time + (end - start) * time**2 / (2 * duration / RATE))
+        wave = np.sin(phase) if draws.random() < 0.6 else draws.standard_normal(duration) * np.sin(phase)
+        place = int(draws.integers(0, max(1, length - duration)))
+        envelope = np.hanning(duration) ** draws.uniform(0.5, 2)
+        stretch = result[place : place + duration]
+        stretch += (draws.uniform(0.1, 0.5) * wave * envelope)[: len(stretch)]
+    return (0.5 * result / np.abs(result).max()).astype(np.float32)
+
+
+def noise(seed: int, seconds: float = 2.0) -> Sound:
+    """Steady noise, as of rain: every clip of it has the same spectrum."""
+    return (0.1 * np.random.default_rng(seed).standard_normal(round(seconds * RATE))).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def clip_set(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ClipSet]:
+    """Writes sounds to files and gives the set of them, all of one label."""
+
+    def write(sounds: dict[str, Sound], label: str | None = None) -> ClipSet:
+        folder = tmp_path_factory.mktemp("clips")
+        clips = []
+        for name, sound in sounds.items():
+            path: Path = folder / name
+            if path.suffix == ".mp3":
+                soundfile.write(path, sound, RATE, format="MP3")
+            else:
+                soundfile.write(path, sound, RATE, subtype="FLOAT")
+            clips.append(SoundFile(path, name, label))
+        return ClipSet(folder, tuple(clips))
+
+    return write
+
+
+TONE_RATE = 8000
 
 
 def tone(frequency: float, seconds: float = 1.0, seed: int = 0) -> Tensor:
     """A tone with overtones whose levels the seed draws, and a little noise."""
     generator = torch.Generator().manual_seed(seed)
-    time = torch.arange(round(RATE * seconds)) / RATE
+    time = torch.arange(round(TONE_RATE * seconds)) / TONE_RATE
     levels = torch.rand(8, generator=generator)
     partials = [level * torch.sin(2 * torch.pi * frequency * n * time) for n, level in enumerate(levels, start=1)]
     return 0.1 * torch.stack(partials).sum(0) + 1e-3 * torch.randn(len(time), generator=generator)
@@ -30,7 +81,7 @@ def written(tmp_path: Path) -> Callable[[dict[str, Tensor]], Path]:
         for name, waveform in clips.items():
             path = tmp_path / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, waveform.numpy(), RATE, subtype="FLOAT")
+            soundfile.write(path, waveform.numpy(), TONE_RATE, subtype="FLOAT")
         return tmp_path / folder
 
     return write

@@ -1,0 +1,255 @@
+"""The whole audit on sounds of which it is known what was copied."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+
+from genaudio.audit import AuditedClip, AuditResult, AuditSettings, audit
+from genaudio.core.errors import DataError
+from genaudio.evaluation.clip_set import ClipSet
+from genaudio.evaluation.embeddings.mel_statistics import MelStatistics
+from tests.audit.conftest import RATE, Sound, events, noise
+
+TRAINING = 24
+SETTINGS = AuditSettings(false_alarm_rate=0.02)
+
+
+def with_noise(sound: Sound, snr: float, seed: int = 0) -> Sound:
+    level = np.sqrt(np.mean(np.square(sound))) * 10 ** (-snr / 20)
+    return (sound + level * np.random.default_rng(seed).standard_normal(len(sound))).astype(np.float32)
+
+
+def made() -> dict[str, Sound]:
+    """Altered copies of training clip 3, a stitch of 5 and 8, an excerpt of 9, and what is no copy."""
+    copied, first, second = events(3), events(5), events(8)
+    excerpt = events(900)
+    excerpt[8000:24000] = events(9)[4000:20000]
+    silence = np.zeros(2 * RATE, np.float32)
+    return {
+        "same.wav": copied,
+        "gain.wav": 0.05 * copied,
+        "shift.wav": np.concatenate([np.zeros(1237, np.float32), copied[:-1237]]),
+        "noise40.wav": with_noise(copied, 40),
+        "noise20.wav": with_noise(copied, 20),
+        "resampled.wav": soxr.resample(soxr.resample(copied, RATE, 12000), 12000, RATE),
+        "slower.wav": soxr.resample(copied, RATE, RATE * 1.02),
+        "coded.mp3": copied,
+        "stitch.wav": with_noise(np.concatenate([0.5 * first[8000:24000], 2 * second[2000:18000]]), 40),
+        "excerpt.wav": excerpt,
+        "new.wav": events(901),
+        "rain.wav": noise(902),
+        "silence.wav": silence,
+        "longer.wav": events(903, 3.1),
+        "short.wav": events(904, 0.05),
+    }
+
+
+@pytest.fixture(scope="module")
+def sets(clip_set: Callable[..., ClipSet]) -> tuple[ClipSet, ClipSet, ClipSet]:
+    rain = {f"rain{n}.wav": noise(n) for n in range(4)}
+    training = {f"{n:02d}.wav": events(n) for n in range(TRAINING)}
+    held_out = {f"{n}.wav": events(n) for n in range(100, 128)}
+    held_out_rain = {f"rain{n}.wav": noise(n) for n in range(200, 204)}
+    return clip_set(made()), clip_set(training | rain), clip_set(held_out | held_out_rain)
+
+
+@pytest.fixture(scope="module")
+def result(sets: tuple[ClipSet, ClipSet, ClipSet]) -> AuditResult:
+    generated, training, held_out = sets
+    return audit(generated, training, held_out=held_out, settings=SETTINGS)
+
+
+def clip(result: AuditResult, name: str) -> AuditedClip:
+    return next(clip for clip in result.clips if Path(clip.generated).name == name)
+
+
+def names(paths: tuple[str, ...]) -> list[str]:
+    return [Path(path).name for path in paths]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["same.wav", "gain.wav", "shift.wav", "noise40.wav", "noise20.wav", "resampled.wav", "slower.wav", "coded.mp3"],
+)
+def test_an_altered_copy_is_an_exact_copy_of_its_source(result: AuditResult, name: str) -> None:
+    found = clip(result, name)
+    assert found.verdict == "exact copy"
+    assert names(found.sources) == ["03.wav"]
+    assert Path(found.matches[0].training).name == "03.wav"
+    assert found.score == found.matches[0].score > found.threshold
+
+
+def test_the_span_of_a_whole_copy_is_the_whole_clip(result: AuditResult) -> None:
+    (span,) = clip(result, "same.wav").matches[0].spans
+    assert (span.generated_start, span.generated_end) == (0.0, 2.0)
+    assert (span.training_start, span.training_end) == (0.0, 2.0)
+    assert span.score == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_shift_is_the_difference_of_the_starts(result: AuditResult) -> None:
+    span = clip(result, "shift.wav").matches[0].spans[0]
+    assert span.generated_start - span.training_start == pytest.approx(1237 / RATE, abs=SETTINGS.hop)
+
+
+def test_a_stitch_has_both_sources_and_their_spans(result: AuditResult) -> None:
+    found = clip(result, "stitch.wav")
+    assert found.verdict == "stitching copy"
+    assert sorted(names(found.sources)) == ["05.wav", "08.wav"]
+    assert {Path(match.training).name for match in found.matches[:2]} == {"05.wav", "08.wav"}
+    spans = {Path(match.training).name: match.spans[0] for match in found.matches[:2]}
+    for name, wanted in (("05.wav", (0.0, 1.0, 0.5, 1.5)), ("08.wav", (1.0, 2.0, 0.125, 1.125))):
+        span = spans[name]
+        ends = (span.generated_start, span.generated_end, span.training_start, span.training_end)
+        assert ends == pytest.approx(wanted, abs=0.1)
+
+
+def test_an_excerpt_in_a_new_clip_is_found_where_it_is(result: AuditResult) -> None:
+    found = clip(result, "excerpt.wav")
+    assert names(found.sources) == ["09.wav"]
+    span = found.matches[0].spans[0]
+    assert (span.generated_start, span.generated_end) == pytest.approx((0.5, 1.5), abs=0.1)
+    assert span.training_start == pytest.approx(0.25, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["new.wav", "rain.wav", "silence.wav", "longer.wav", "short.wav"])
+def test_what_was_not_copied_is_new(result: AuditResult, name: str) -> None:
+    """Noise is no copy of noise with the same spectrum, silence of no clip's silence."""
+    found = clip(result, name)
+    assert found.verdict == "new"
+    assert found.sources == ()
+    assert found.score <= found.threshold
+
+
+@pytest.mark.parametrize("name", ["silence.wav", "short.wav"])
+def test_a_clip_with_less_sound_than_a_patch_matches_nothing(result: AuditResult, name: str) -> None:
+    assert clip(result, name).matches == ()
+
+
+def test_matches_are_best_first_and_as_many_as_asked_for(result: AuditResult) -> None:
+    for found in result.clips:
+        scores = [match.score for match in found.matches]
+        assert scores == sorted(scores, reverse=True)
+        assert len(scores) in (0, SETTINGS.matches)
+
+
+def test_the_statistics_say_how_it_was_decided_and_are_plain(result: AuditResult) -> None:
+    statistics = result.as_json()["statistics"]
+    assert json.loads(json.dumps(statistics)) == statistics
+    assert statistics["calibrated_on"] == "held-out clips"
+    assert statistics["calibration_clips"] == 32
+    assert statistics["false_alarm_rate"] == 0.02
+    assert statistics["verdicts"]["copies"] == len(result.copies) == 10
+    assert statistics["training_clips"] == TRAINING + 4
+    assert statistics["clips_without_sound"] == 2
+    assert any("too few to count" in text for text in statistics["limits"])
+
+
+def test_neither_memory_nor_repetition_changes_anything(
+    sets: tuple[ClipSet, ClipSet, ClipSet], result: AuditResult
+) -> None:
+    generated, training, held_out = sets
+    few = generated.select([0, 8, 10])
+    again = [
+        audit(few, training, held_out=held_out, settings=SETTINGS.model_copy(update={"memory": memory}))
+        for memory in (1, 512, 512)
+    ]
+    assert again[1].clips == again[2].clips
+    for one, other in zip(again[0].clips, again[1].clips, strict=True):
+        assert (one.verdict, one.sources) == (other.verdict, other.sources)
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+    assert [found.score for found in again[1].clips] == pytest.approx(
+        [clip(result, name).score for name in ("same.wav", "stitch.wav", "new.wav")], abs=1e-4
+    )
+
+
+def test_training_clips_calibrate_each_other_and_duplicates_among_them_do_not(
+    clip_set: Callable[..., ClipSet],
+) -> None:
+    training = {f"{n:02d}.wav": events(n) for n in range(TRAINING)} | {"twin.wav": 0.5 * events(0)}
+    result = audit(clip_set(made()).select([0, 10]), clip_set(training), settings=SETTINGS)
+    assert [found.verdict for found in result.clips] == ["exact copy", "new"]
+    assert result.statistics["calibrated_on"] == "training clips, each against all others"
+    assert sorted(names(tuple(result.statistics["calibration_copies"]))) == ["00.wav", "twin.wav"]
+    assert any("no held-out clips" in text for text in result.statistics["limits"])
+
+
+def test_clips_of_one_recording_do_not_calibrate_each_other(clip_set: Callable[..., ClipSet]) -> None:
+    """Two takes of each recording, overlapping by half: without the pattern every threshold is above a half copy."""
+    takes = {}
+    for n in range(12):
+        whole = events(n, 2.5)
+        takes |= {f"{n:02d}-A.wav": whole[:28000], f"{n:02d}-B.wav": whole[12000:]}
+    training, generated = clip_set(takes), clip_set({"half.wav": np.concatenate([events(3, 2.5)[:14000], events(70)])})
+    pattern = SETTINGS.model_copy(update={"group_pattern": r"^(\d+)-"})
+    apart = audit(generated, training, settings=pattern)
+    assert apart.statistics["calibration_copies"] == []
+    assert apart.clips[0].verdict == "exact copy"
+    with pytest.raises(DataError, match=r"is in no training clip's name"):
+        audit(generated, training, settings=SETTINGS.model_copy(update={"group_pattern": r"take(\d)"}))
+
+
+def test_labels_choose_the_threshold(sets: tuple[ClipSet, ClipSet, ClipSet]) -> None:
+    generated, training, held_out = sets
+
+    def labelled(clips: ClipSet) -> ClipSet:
+        kinds = ["rain" if "rain" in clip.name else "events" for clip in clips.clips]
+        return ClipSet(
+            clips.folder, tuple(replace(clip, label=kind) for clip, kind in zip(clips.clips, kinds, strict=True))
+        )
+
+    few = labelled(generated.select([0, 11]))
+    result = audit(few, labelled(training), held_out=labelled(held_out), settings=SETTINGS)
+    assert set(result.statistics["scores"]["thresholds"]) == {"events", "rain", "all"}
+    assert [found.threshold for found in result.clips] == [
+        result.statistics["scores"]["thresholds"][label] for label in ("events", "rain")
+    ]
+    assert [found.verdict for found in result.clips] == ["exact copy", "new"]
+    without = SETTINGS.model_copy(update={"use_labels": False})
+    result = audit(few, labelled(training), held_out=labelled(held_out), settings=without)
+    assert set(result.statistics["scores"]["thresholds"]) == {"all"}
+    assert [found.label for found in result.clips] == ["events", "rain"]
+
+
+def test_an_embedding_adds_its_cosine_and_is_named(sets: tuple[ClipSet, ClipSet, ClipSet]) -> None:
+    generated, training, held_out = sets
+    few = generated.select([0, 10])
+    result = audit(few, training, held_out=held_out, settings=SETTINGS, embedding=MelStatistics())
+    plain = audit(few, training, held_out=held_out, settings=SETTINGS)
+    assert result.statistics["embedding"]["class"] == "MelStatistics"
+    assert [found.verdict for found in result.clips] == ["exact copy", "new"]
+    assert result.clips[0].score - plain.clips[0].score == pytest.approx(
+        SETTINGS.embedding_weight
+        + 0.4 * np.log((1 + plain.statistics["usual_stretch"]) / (1 + result.statistics["usual_stretch"])),
+        abs=1e-3,
+    )
+
+
+def test_false_alarms_keep_to_the_rate(clip_set: Callable[..., ClipSet]) -> None:
+    """Of 60 clips of the kind that it was calibrated with, at 2%: up to 4 has a chance of 99% if the rate holds."""
+    training = clip_set({f"{n}.wav": events(n, 1.0) for n in range(30)})
+    held_out = clip_set({f"{n}.wav": events(n, 1.0) for n in range(1000, 1050)})
+    others = clip_set({f"{n}.wav": events(n, 1.0) for n in range(2000, 2060)})
+    assert len(audit(others, training, held_out=held_out, settings=SETTINGS).copies) <= 4
+
+
+def test_sets_that_cannot_be_audited_say_so(
+    sets: tuple[ClipSet, ClipSet, ClipSet], clip_set: Callable[..., ClipSet]
+) -> None:
+    generated, training, held_out = sets
+    empty = ClipSet(generated.folder, ())
+    with pytest.raises(DataError, match="no generated clips"):
+        audit(empty, training)
+    with pytest.raises(DataError, match="no held-out clips"):
+        audit(generated, training, held_out=empty)
+    with pytest.raises(DataError, match="5 clips to calibrate with"):
+        audit(generated, training, held_out=held_out.select(range(5)))
+    silent = clip_set({"a.wav": np.zeros(8000, np.float32)})
+    with pytest.raises(DataError, match="hold no sound"):
+        audit(generated, silent)
