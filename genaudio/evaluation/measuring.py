@@ -25,24 +25,24 @@ def embed(
 ) -> FeatureSet:
     """What the embedding of this name hears in clips at `sample_rate` Hz, resampled to its own rate."""
     audio = resampled(waveform, sample_rate, embedding.sample_rate)
-    batches = [audio[start : start + _BATCH] for start in range(0, len(audio), _BATCH)]
+    heard = [embedding.listen(batch) for batch in torch.split(audio, _BATCH)]
+    log_probabilities = [found for _, found in heard if found is not None]
     return FeatureSet.of(
-        torch.cat([embedding.features(batch) for batch in batches]),
+        torch.cat([features for features, _ in heard]),
         labels=labels,
-        log_probabilities=torch.cat([embedding.log_probabilities(batch) for batch in batches])
-        if embedding.classes
-        else None,
+        log_probabilities=torch.cat(log_probabilities) if log_probabilities else None,
         classes=embedding.classes,
         card=embedding_card(embedding, name) | {"sample_rate": sample_rate},
     )
 
 
 def embedding_card(embedding: Embedding, name: str) -> dict[str, Any]:
-    """What a figure depends on of an embedding: its registered name, fields, hash of its weights, rate, frames."""
+    """What a figure depends on of an embedding: its registered name, fields, hashes of its files, rate, frames."""
     return {
         "embedding": name,
         "embedding_fields": embedding.model_dump(mode="json"),
         "weights_sha256": embedding.weights_sha256,
+        "config_sha256": embedding.config_sha256,
         "embedding_sample_rate": embedding.sample_rate,
         "frame_window": embedding.frame_window,
         "frame_hop": embedding.frame_hop,

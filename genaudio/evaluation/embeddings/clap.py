@@ -39,6 +39,15 @@ _FFT, _HOP, _BANDS = 1024, 480, 64
 _BAND = (50.0, 14000.0)  # Hz that LAION's mel bands reach over
 # How a Hugging Face folder says the same.
 _PREPROCESSING = {"sampling_rate": RATE, "fft_window_size": _FFT, "hop_length": _HOP, "feature_size": _BANDS}
+# What transformers reads RoBERTa's tokenizer from.
+_TOKENIZER = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
 _WINDOWS = 16  # in one pass
 _TOKENS = 77  # of a text, as in training
 
@@ -83,6 +92,14 @@ class CLAP(Embedding):
     def weights_sha256(self) -> str:
         """SHA-256 of the weights' file, or of the files' hashes where they are several."""
         return self._file_sha256 if self._file else self._checkpoint.sha256
+
+    @cached_property
+    def config_sha256(self) -> str | None:
+        """SHA-256 of the names and hashes of a folder's settings and tokenizer; None of a `.pt` file, which has none.
+
+        The tokenizer beside a `.pt` file has no part in what is heard.
+        """
+        return None if self._file else self._checkpoint.config_sha256(*_TOKENIZER)
 
     @property
     def frame_window(self) -> float:

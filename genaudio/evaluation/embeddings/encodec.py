@@ -43,6 +43,11 @@ class EnCodec(Embedding):
         """SHA-256 of the weights' file, or of the files' hashes where they are several."""
         return self._checkpoint.sha256
 
+    @cached_property
+    def config_sha256(self) -> str:
+        """SHA-256 of the names and hashes of the folder's settings, config.json first of all."""
+        return self._checkpoint.config_sha256()
+
     @property
     def frame_window(self) -> float:
         """The seconds that a frame stands for; it knows of what was before too, and at 48 kHz of its whole second."""

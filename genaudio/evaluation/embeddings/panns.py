@@ -107,11 +107,15 @@ class PANNs(Embedding):
 
     def log_probabilities(self, waveform: Tensor) -> Tensor:
         """`(batch, channels, time)` to `(batch, 527)`; each row's probabilities add up to 1."""
-        logits = self._heard(waveform)[1]
+        return self.listen(waveform)[1]
+
+    def listen(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Both from one run of the network."""
+        features, logits = self._heard(waveform)
         if self.probabilities == "softmax":
-            return logits.log_softmax(-1)
+            return features.unsqueeze(1), logits.log_softmax(-1)
         sigmoids = torch.nn.functional.logsigmoid(logits)
-        return sigmoids - sigmoids.logsumexp(-1, keepdim=True)
+        return features.unsqueeze(1), sigmoids - sigmoids.logsumexp(-1, keepdim=True)
 
     def _heard(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         audio = mono(waveform, shortest=VARIANTS[self.variant].shortest, rate=self.sample_rate)

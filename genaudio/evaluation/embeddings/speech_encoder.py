@@ -47,6 +47,11 @@ class SpeechEncoder(Embedding):
         """SHA-256 of the weights' file, or of the files' hashes where they are several."""
         return self._checkpoint.sha256
 
+    @cached_property
+    def config_sha256(self) -> str:
+        """SHA-256 of the names and hashes of the folder's settings, config.json first of all."""
+        return self._checkpoint.config_sha256()
+
     @property
     def frame_window(self) -> float:
         """Seconds that the convolutions of one frame see: 0.025 for all that are published."""
