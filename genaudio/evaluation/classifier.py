@@ -23,8 +23,8 @@ from genaudio.core.files import atomic_file, sha256, write_json
 from genaudio.core.seeds import derive_seed
 from genaudio.datasets.base import Clips
 from genaudio.evaluation.agreement import Agreement
-from genaudio.evaluation.augmentation import add_noise
 from genaudio.evaluation.log_mel import LogMel, channel_average
+from genaudio.evaluation.noise import add_noise
 
 FORMAT = 2
 _WIDTHS = (24, 32, 48, 64, 80)
