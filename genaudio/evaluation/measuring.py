@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import soxr
 import torch
 from torch import Tensor
 
+from genaudio.core.errors import GenaudioError
+from genaudio.datasets.audio import BadAudioError, convert
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement, Metric
@@ -77,10 +78,14 @@ def _completed(measurement: Measurement, facts: Mapping[str, Any]) -> Measuremen
 
 
 def resampled(waveform: Tensor, sample_rate: int, wanted: int) -> Tensor:
-    """The clips at the rate `wanted` (Hz): soxr's HQ, as datasets are read with; the same tensor if it is theirs."""
+    """The clips at the rate `wanted` (Hz), resampled as datasets are; the same tensor if it is theirs.
+
+    Raises `GenaudioError` for clips that are not finite, or too short.
+    """
     if sample_rate == wanted:
         return waveform
-    clips, channels, _ = waveform.shape
-    flat = waveform.reshape(clips * channels, -1).T.contiguous().cpu().numpy()
-    result = torch.from_numpy(soxr.resample(flat, sample_rate, wanted, quality="HQ").T.copy())
-    return result.reshape(clips, channels, -1)
+    try:
+        clips = [convert(clip.numpy(), sample_rate, wanted, len(clip)) for clip in waveform.cpu()]
+    except BadAudioError as error:
+        raise GenaudioError(f"a clip that cannot be resampled: {error}", expected="finite clips") from error
+    return torch.stack([torch.from_numpy(clip) for clip in clips])

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
-from genaudio.core.files import sha256
+from genaudio.core.files import expanded, sha256
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.embeddings.huggingface import (
     Checkpoint,
@@ -25,7 +25,6 @@ from genaudio.evaluation.embeddings.huggingface import (
     find_folder,
     first_line,
     in_parts,
-    local_path,
     quiet,
     transformers,
 )
@@ -155,7 +154,7 @@ class CLAP(Embedding):
     @property
     def _file(self) -> Path | None:
         """The file of LAION's that `weights` names, if it names one."""
-        path = local_path(self.weights)
+        path = expanded(self.weights)
         if path.suffix not in (".pt", ".pth", ".bin", ".ckpt"):
             return None
         if not path.is_file():
@@ -164,7 +163,7 @@ class CLAP(Embedding):
 
     @cached_property
     def _file_sha256(self) -> str:
-        return sha256(local_path(self.weights))
+        return sha256(expanded(self.weights))
 
     @cached_property
     def _checkpoint(self) -> Checkpoint:

@@ -5,7 +5,6 @@ Shapes: waveform (batch, channels, time); features (batch, 1, 160); log-probabil
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
+from genaudio.core.files import expanded
 from genaudio.evaluation.classifier import Classifier
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.embeddings.inference import exact
@@ -87,7 +87,7 @@ class ClassifierEmbedding(Embedding):
             raise GenaudioError(
                 "the embedding `classifier` without weights", expected="the folder of a trained classifier", mend=_TRAIN
             )
-        folder = Path(os.path.expandvars(self.weights)).expanduser()
+        folder = expanded(self.weights)
         if not (folder / "classifier.json").is_file():
             what = "holds no classifier" if folder.is_dir() else f"is {'a file' if folder.exists() else 'not there'}"
             raise GenaudioError(

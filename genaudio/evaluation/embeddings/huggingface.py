@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from genaudio.core.errors import GenaudioError
-from genaudio.core.files import sha256
+from genaudio.core.files import expanded, sha256
 from genaudio.evaluation.embeddings.inference import exact
 
 # What a checkpoint keeps its weights in, in the order in which they are looked for.
@@ -175,7 +174,7 @@ def find_checkpoint(weights: str, revision: str | None, model_type: str, model_c
 
 def find_folder(weights: str, revision: str | None, *, with_weights: bool = True) -> Path:
     """The folder `weights`, or that of the hub's repository of this name, downloaded if the cache lacks it."""
-    path = local_path(weights)
+    path = expanded(weights)
     if path.is_dir():
         return path
     if path.exists() or not _HUB_NAME.fullmatch(weights):
@@ -184,11 +183,6 @@ def find_folder(weights: str, revision: str | None, *, with_weights: bool = True
             expected="the folder of a checkpoint, or the name of a repository on the Hugging Face hub (owner/name)",
         )
     return _downloaded(weights, revision, with_weights)
-
-
-def local_path(weights: str) -> Path:
-    """`weights` as a path: `~` and `$VARIABLES` expanded."""
-    return Path(os.path.expandvars(weights)).expanduser()
 
 
 def first_line(error: Exception) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
-from genaudio.core.files import sha256
+from genaudio.core.files import expanded, sha256
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.embeddings.inference import exact, mono
 from genaudio.evaluation.embeddings.networks.front_ends import PANNsLogMel
@@ -133,7 +133,7 @@ class PANNs(Embedding):
     def _classes(self) -> tuple[str, ...]:
         if self.labels is None:
             return tuple(str(number) for number in range(CLASSES))
-        return read_labels(Path(self.labels).expanduser())
+        return read_labels(expanded(self.labels))
 
     @cached_property
     def _front(self) -> PANNsLogMel:
