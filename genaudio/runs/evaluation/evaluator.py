@@ -20,8 +20,8 @@ from genaudio.evaluation.metrics.base import Measurement, Metric
 from genaudio.evaluation.reference_statistics import check_same_embedding
 from genaudio.plugins.manager import registry
 from genaudio.runs.blocks import build_block, describe
-from genaudio.runs.evaluation_notes import notes_on
-from genaudio.runs.evaluation_sources import spelled_alike
+from genaudio.runs.evaluation.notes import notes_on
+from genaudio.runs.evaluation.sources import spelled_alike
 from genaudio.training.device import resolve_device
 
 FORMAT = 1
