@@ -43,7 +43,12 @@ def test_work_that_is_not_there_is_not_shown() -> None:
 
 def test_work_that_fails_is_ended() -> None:
     progress = Told()
-    with pytest.raises(ValueError, match="broken"), progress.counting("decode") as told:
-        told(1, 2)
-        raise ValueError("broken")
+
+    def fail() -> None:
+        with progress.counting("decode") as told:
+            told(1, 2)
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        fail()
     assert progress.calls[-1] == ("finish",)

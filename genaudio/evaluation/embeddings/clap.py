@@ -19,7 +19,8 @@ from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
 from genaudio.core.files import expanded, sha256
 from genaudio.evaluation.embeddings.base import Embedding
-from genaudio.evaluation.embeddings.huggingface import (
+from genaudio.evaluation.embeddings.inference import mono
+from genaudio.evaluation.embeddings.weights.huggingface import (
     Checkpoint,
     find_checkpoint,
     find_folder,
@@ -28,8 +29,7 @@ from genaudio.evaluation.embeddings.huggingface import (
     quiet,
     transformers,
 )
-from genaudio.evaluation.embeddings.inference import mono
-from genaudio.evaluation.embeddings.laion_checkpoint import load_laion
+from genaudio.evaluation.embeddings.weights.laion_checkpoint import load_laion
 from genaudio.evaluation.embeddings.windows import window_starts
 
 RATE = 48000

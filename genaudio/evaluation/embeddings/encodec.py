@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from genaudio.core.component import parameter
 from genaudio.evaluation.embeddings.base import Embedding
-from genaudio.evaluation.embeddings.huggingface import Checkpoint, find_checkpoint, in_parts
 from genaudio.evaluation.embeddings.inference import mono
+from genaudio.evaluation.embeddings.weights.huggingface import Checkpoint, find_checkpoint, in_parts
 
 _SECONDS = 60.0  # of sound in one pass
 

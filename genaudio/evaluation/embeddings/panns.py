@@ -21,7 +21,7 @@ from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.embeddings.inference import exact, mono
 from genaudio.evaluation.embeddings.networks.front_ends import PANNsLogMel
 from genaudio.evaluation.embeddings.networks.panns import CLASSES, CNN14, Tagger, WavegramLogmelCNN14
-from genaudio.evaluation.embeddings.published_weights import PublishedWeights, fill, read_weights, weights_file
+from genaudio.evaluation.embeddings.weights.published import PublishedWeights, fill, read_weights, weights_file
 
 _BATCH = 8
 

@@ -20,7 +20,7 @@ from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.clip_features import clip_features
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.encodec import EnCodec
-from genaudio.evaluation.embeddings.huggingface import find_checkpoint, in_parts, quiet
+from genaudio.evaluation.embeddings.weights.huggingface import find_checkpoint, in_parts, quiet
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.measuring import embedding_card
 

@@ -18,8 +18,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from genaudio.core.errors import GenaudioError
-from genaudio.evaluation.embeddings.huggingface import first_line, quiet, transformers
-from genaudio.evaluation.embeddings.published_weights import unpickled
+from genaudio.evaluation.embeddings.weights.huggingface import first_line, quiet, transformers
+from genaudio.evaluation.embeddings.weights.published import unpickled
 
 # What no embedding is made of: the front end (computed here), the classifier's head, the layers of pre-training.
 _UNUSED = re.compile(
