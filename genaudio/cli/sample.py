@@ -31,8 +31,7 @@ def sample(
         Path | None,
         typer.Option(
             "--reject-copies",
-            help="Make clips anew that are copies of training clips: the folder of these, or a recipe (.yaml) for its "
-            "dataset.",
+            help="Make clips anew that are copies of training clips: their folder, or a recipe (.yaml) for its dataset.",
         ),
     ] = None,
     tries: Annotated[

@@ -37,14 +37,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return {path: (old.get(path), new.get(path)) for path in paths if old.get(path) != new.get(path)}
 
 
-def affected_stages(
-    changes: Mapping[str, tuple[Any, Any]], constant_rate: bool, *, screened: bool = False
-) -> tuple[str, ...]:
-    """The stages that have to be done again.
-
-    `constant_rate` says whether more steps merely continue the training, `screened` whether samples were screened for
-    copies, by the settings of the audit.
-    """
+def affected_stages(changes: Mapping[str, tuple[Any, Any]], constant_rate: bool) -> tuple[str, ...]:
+    """The stages that have to be done again; `constant_rate` says whether more steps merely continue the training."""
     first = len(STAGES)
     for path, (old, new) in changes.items():
         if path in _HARMLESS:
@@ -53,9 +47,6 @@ def affected_stages(
             first = min(first, STAGES.index("sample"))
             continue
         block = path.split(".")[0]
-        if block == "audit" and screened and path != "audit.enabled":
-            first = min(first, STAGES.index("sample"))
-            continue
         first = min(first, STAGES.index(_FIRST_STAGE.get(path, _FIRST_STAGE.get(block, "train"))))
     return STAGES[first:]
 

@@ -102,8 +102,7 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
                 f"earlier results to {files.path / 'previous'}",
             )
         # What was made from something that is done again is stale, so it goes too.
-        constant, screened = recipe.training.decay == "constant", recipe.sampling.reject_copies > 0
-        again = affected_stages(changes, constant, screened=screened) if changes else STAGES[_first(stages) :]
+        again = affected_stages(changes, recipe.training.decay == "constant") if changes else STAGES[_first(stages) :]
     else:
         changes, again = {}, ()
     if force or not all(files.finished(stage) for stage in stages):

@@ -56,9 +56,3 @@ def test_what_a_change_affects(path, old, new, first):
 
 def test_more_steps_of_a_falling_rate_start_over():
     assert affected_stages({"training.steps": (1, 2)}, constant_rate=False)[0] == "train"
-
-
-@pytest.mark.parametrize(("path", "first"), [("audit.false_alarm_rate", "sample"), ("audit.enabled", "audit")])
-def test_samples_that_were_screened_depend_on_the_settings_of_the_screen(path, first):
-    assert affected_stages({path: (1, 2)}, constant_rate=True, screened=True)[0] == first
-    assert affected_stages({path: (1, 2)}, constant_rate=True)[0] == "audit"
