@@ -160,7 +160,9 @@ def edmsound(
 
 
 # What must be the same of both sets: of all facts of an embedding those that change its features.
-_COMPARED = frozenset({"embedding", "embedding_fields", "weights_sha256", "audit_window", "tuned_sha256"})
+_COMPARED = frozenset(
+    {"embedding", "embedding_fields", "weights_sha256", "config_sha256", "audit_window", "tuned_sha256"}
+)
 
 
 def likeness(

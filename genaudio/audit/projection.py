@@ -26,7 +26,7 @@ FORMAT = 1
 WIDTH = 128
 _WEIGHTS, _CARD = "projection.safetensors", "projection.json"
 # The facts of an embedding that a projection is bound to.
-_BOUND = ("embedding", "embedding_fields", "weights_sha256")
+_BOUND = ("embedding", "embedding_fields", "weights_sha256", "config_sha256")
 
 
 class Projection(nn.Module):

@@ -19,23 +19,18 @@ from genaudio.evaluation.measuring import embedding_card
 _BATCH = 32
 
 
-def window_starts(length: int, window: int, hop: int) -> list[int]:
-    """The samples at which windows begin; those that would end beyond the clip are left out, save a first one."""
-    return list(range(0, max(length - window, 0) + 1, hop))
-
-
 def windowed(waveform: Tensor, sample_rate: int, seconds: float | None) -> Tensor:
     """`(channels, time)` to `(windows, channels, window)`, half overlapping; one window of a clip that is no longer.
 
     None is the whole clip. What is left at the end beyond the last full window is not heard, as in the source.
     """
-    window = waveform.shape[1] if seconds is None else round(seconds * sample_rate)
+    length = waveform.shape[1]
+    window = length if seconds is None else min(round(seconds * sample_rate), length)
     if window < 2:
         raise GenaudioError(
             f"windows of {window} samples", expected="at least 2", mend="longer windows, or clips that are not empty"
         )
-    starts = window_starts(waveform.shape[1], window, window // 2)
-    return torch.stack([waveform[:, start : start + window] for start in starts])
+    return waveform.unfold(1, window, window // 2).movedim(1, 0)
 
 
 def embed_windows(

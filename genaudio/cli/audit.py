@@ -60,7 +60,8 @@ def audit(
 ) -> None:
     """Search generated clips for copies of training clips: whole ones, and such as are stitched from several."""
     from genaudio.core.progress import Progress
-    from genaudio.runs.auditing import audit_paths, summary
+    from genaudio.runs.audit.table import text
+    from genaudio.runs.auditing import audit_paths
     from genaudio.runs.progress import ConsoleProgress
 
     found = audit_paths(
@@ -77,7 +78,7 @@ def audit(
         progress=Progress() if quiet else ConsoleProgress(),
     )
     if not quiet:
-        typer.echo(summary(found.as_json()))
+        typer.echo(text(found.as_json()))
     share = len(found.result.copies) / len(found.result.clips)
     if fail_above is not None and share > fail_above:
         typer.echo(

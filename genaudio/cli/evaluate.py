@@ -47,7 +47,7 @@ def evaluate(
     """Measure generated clips, most often beside real ones: each figure with its interval and how it was computed."""
     from genaudio.core.progress import Progress
     from genaudio.runs.evaluating import evaluate as measured
-    from genaudio.runs.evaluation_table import text
+    from genaudio.runs.evaluation.table import text
     from genaudio.runs.progress import ConsoleProgress
 
     results = measured(

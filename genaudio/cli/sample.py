@@ -48,7 +48,7 @@ def sample(
     from genaudio.core.errors import GenaudioError
     from genaudio.core.progress import Progress
     from genaudio.runs.allocator import keep_freed_memory
-    from genaudio.runs.audit_sources import screen_of
+    from genaudio.runs.audit.sources import screen_of
     from genaudio.runs.blocks import sampler_overrides
     from genaudio.runs.course import GENERATION, Course
     from genaudio.runs.editing.noise_file import NoiseSource

@@ -68,6 +68,11 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def expanded(path: str) -> Path:
+    """A path as somebody wrote it, `~` and `$VARIABLES` expanded."""
+    return Path(os.path.expandvars(path)).expanduser()
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 
 class Progress:
     """Silent progress. A subclass shows it; one piece of work runs at a time."""
@@ -17,3 +20,21 @@ class Progress:
 
     def finish(self) -> None:
         """The piece of work has ended."""
+
+    @contextmanager
+    def counting(self, title: str, unit: str = "steps") -> Iterator[Callable[[int, int], None]]:
+        """What to call with (done, total); the piece of work begins with the first call and ends with the block."""
+        started = False
+
+        def told(done: int, total: int) -> None:
+            nonlocal started
+            if not started:
+                self.start(title, total, unit=unit)
+                started = True
+            self.update(done)
+
+        try:
+            yield told
+        finally:
+            if started:
+                self.finish()

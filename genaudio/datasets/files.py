@@ -19,6 +19,7 @@ import torch
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import DataError
+from genaudio.core.files import expanded
 from genaudio.core.seeds import derive_seed
 from genaudio.datasets.audio import SUFFIXES, BadAudioError
 from genaudio.datasets.base import Clip, Clips, Dataset, Progress, Rejected, Split
@@ -78,7 +79,7 @@ class FileDataset(Dataset):
     @property
     def folder(self) -> Path:
         """`root` with ~ and variables expanded; `data/…` is looked for in $GENAUDIO_DATA where it is not here."""
-        folder = Path(os.path.expandvars(self.root)).expanduser()
+        folder = expanded(self.root)
         elsewhere = os.environ.get("GENAUDIO_DATA")
         if elsewhere and not folder.exists() and folder.parts[:1] == ("data",):
             return Path(elsewhere).joinpath(*folder.parts[1:])

@@ -55,15 +55,6 @@ class AudioClip(ABC):
         """The waveform at this rate (Hz), several channels averaged to one; raises `DataError`."""
         return self.load().waveform(sample_rate, channels)
 
-    def read_with_key(self, sample_rate: int, channels: int = 1) -> tuple[Tensor, str]:
-        """The waveform, and the SHA-256 of the very content that it was made from."""
-        loaded = self.load()
-        return loaded.waveform(sample_rate, channels), loaded.key
-
-    def key(self) -> str:
-        """SHA-256 of the content."""
-        return self.load().key
-
 
 @dataclass(frozen=True)
 class SoundFile(AudioClip):

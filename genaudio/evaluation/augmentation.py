@@ -1,47 +1,101 @@
-"""What makes a classifier of clips robust: noise at random levels and colours, and small shifts in time.
+"""What makes a classifier robust and able to generalise, done to log-mel levels: a batch costs next to nothing.
 
-Shapes: waveform (batch, channels, time). Every draw comes from the generator that is passed in.
+Levels are those of `LogMel`, in dB, so that powers add where sounds do. What comes in from outside a clip, and what is
+masked, is as quiet as `quietest`, in dB. Shapes: levels (batch, bands, frames). Every draw comes from the generator
+that is passed in.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from genaudio.evaluation.log_mel import hz_to_mel, mel_to_hz
+
+_NEPER = math.log(10) / 10  # a dB, as a natural logarithm of power
 
 
-def add_noise(
-    waveform: Tensor,
-    generator: torch.Generator,
-    *,
-    lowest_snr: float = 5.0,
-    highest_snr: float = 60.0,
-    reddest: float = 2.0,
-) -> Tensor:
-    """The waveforms with Gaussian noise, one signal-to-noise ratio (dB, uniform) and one colour an item.
+@dataclass(frozen=True)
+class NoiseBank:
+    """Levels of white noise, `(noises, bands, frames)`, that noise of any level and colour is made from.
 
-    Power falls with frequency as f^-a, a uniform in [0, `reddest`]: from white to brown. The ratio is of the energies
-    of the whole clip; a silent clip stays silent.
+    Each noise is one of the bank from another frame on. Powers are added, as those of independent sounds add on
+    average.
     """
-    batch, _, length = waveform.shape
-    white = torch.randn(waveform.shape, generator=generator, dtype=waveform.dtype)
-    colour = reddest * torch.rand(batch, 1, 1, generator=generator)
-    snr = lowest_snr + (highest_snr - lowest_snr) * torch.rand(batch, 1, 1, generator=generator)
-    bins = torch.arange(length // 2 + 1).clamp_min(1).to(waveform.dtype)
-    noise = torch.fft.irfft(torch.fft.rfft(white) * bins ** (-colour / 2), n=length)
-    wanted = _rms(waveform) * 10 ** (-snr / 20)
-    noisy: Tensor = waveform + noise * (wanted / _rms(noise).clamp_min(1e-12))
-    return noisy
+
+    levels: Tensor
+    sample_rate: int
+
+    def added(
+        self, levels: Tensor, generator: torch.Generator, *, lowest_snr: float = 5.0, highest_snr: float = 60.0
+    ) -> Tensor:
+        """The levels with noise of one signal-to-noise ratio (dB, uniform) and one colour an item.
+
+        Power falls with frequency as f^-a, a uniform in [0, 2]: from white to brown. The ratio is of the energies of
+        the whole clip.
+        """
+        batch, bands, frames = levels.shape
+        chosen = torch.randint(len(self.levels), (batch,), generator=generator)
+        start = torch.randint(frames, (batch, 1, 1), generator=generator)
+        colour = 2 * torch.rand(batch, 1, 1, generator=generator)
+        snr = lowest_snr + (highest_snr - lowest_snr) * torch.rand(batch, 1, 1, generator=generator)
+        turned = (torch.arange(frames) + start) % frames
+        top = hz_to_mel(self.sample_rate / 2)
+        centres = torch.tensor([mel_to_hz(top * (band + 1) / (bands + 1)) for band in range(bands)])
+        noise = self.levels[chosen].gather(-1, turned.expand_as(levels)) - colour * 10 * centres.log10()[:, None]
+        return _sum(levels, noise - mean_level(noise) + mean_level(levels) - snr)
 
 
-def shift(waveform: Tensor, generator: torch.Generator, *, share: float = 0.1) -> Tensor:
-    """The waveforms moved earlier or later by up to `share` of their length, one shift an item; silence comes in."""
-    batch, _, length = waveform.shape
-    most = int(length * share)
+def mean_level(levels: Tensor) -> Tensor:
+    """The level of a clip's mean power over frames: `(batch, 1, 1)`, in dB."""
+    return 10 * torch.pow(10.0, levels / 10).sum(1, keepdim=True).mean(-1, keepdim=True).log10()
+
+
+def shift(levels: Tensor, generator: torch.Generator, quietest: float, *, share: float = 0.1) -> Tensor:
+    """The levels moved earlier or later by up to `share` of their frames, one shift an item."""
+    batch, _, frames = levels.shape
+    most = int(frames * share)
     offsets = torch.randint(-most, most + 1, (batch, 1, 1), generator=generator)
-    source = torch.arange(length) - offsets
-    moved = waveform.gather(-1, source.clamp(0, length - 1).expand_as(waveform))
-    return moved * ((source >= 0) & (source < length))
+    source = torch.arange(frames) - offsets
+    moved = levels.gather(-1, source.clamp(0, frames - 1).expand_as(levels))
+    return moved.where((source >= 0) & (source < frames), quietest)
 
 
-def _rms(waveform: Tensor) -> Tensor:
-    return waveform.square().mean((-2, -1), keepdim=True).sqrt()
+def warp(
+    levels: Tensor, generator: torch.Generator, quietest: float, *, stretch: float = 0.15, bands: float = 2.0
+) -> Tensor:
+    """The levels slower or faster by up to the share `stretch`, and up to `bands` bands higher or lower.
+
+    Both are uniform and drawn an item; time turns about the middle of the clip.
+    """
+    batch, rows, columns = levels.shape
+    rate = 1 + stretch * (2 * torch.rand(batch, 1, 1, generator=generator) - 1)
+    moved = bands * (2 * torch.rand(batch, 1, 1, generator=generator) - 1)
+    time = (torch.linspace(-1, 1, columns) * rate).expand(batch, rows, columns)
+    pitch = (torch.linspace(-1, 1, rows)[:, None] + moved * 2 / max(rows - 1, 1)).expand(batch, rows, columns)
+    raised = (levels - quietest).unsqueeze(1)  # what lies outside is 0
+    sampled = nn.functional.grid_sample(raised, torch.stack((time, pitch), -1), align_corners=True)
+    return sampled.squeeze(1) + quietest
+
+
+def mask(levels: Tensor, generator: torch.Generator, quietest: float, *, share: float = 0.15) -> Tensor:
+    """The levels without one run of bands and one of frames, each up to `share` of all.
+
+    As SpecAugment has it (Park et al. 2019, arXiv 1904.08779).
+    """
+    for axis in (1, 2):
+        size = levels.shape[axis]
+        width = torch.rand(len(levels), 1, generator=generator) * share * size
+        first = torch.rand(len(levels), 1, generator=generator) * (size - width)
+        place = torch.arange(size)
+        hidden = (place >= first) & (place < first + width)
+        levels = levels.where(~hidden.unsqueeze(3 - axis), quietest)
+    return levels
+
+
+def _sum(first: Tensor, second: Tensor) -> Tensor:
+    """The level of the sum of two powers."""
+    return torch.logaddexp(first * _NEPER, second * _NEPER) / _NEPER

@@ -6,6 +6,7 @@ Shapes: waveform (batch, channels, time); levels (batch, bands, frames); feature
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -22,8 +23,8 @@ from genaudio.core.files import atomic_file, sha256, write_json
 from genaudio.core.seeds import derive_seed
 from genaudio.datasets.base import Clips
 from genaudio.evaluation.agreement import Agreement
-from genaudio.evaluation.augmentation import add_noise
 from genaudio.evaluation.log_mel import LogMel, channel_average
+from genaudio.evaluation.noise import add_noise
 
 FORMAT = 2
 _WIDTHS = (24, 32, 48, 64, 80)
@@ -87,16 +88,25 @@ class Classifier(nn.Module):
         logits: Tensor = self.head(self.dropout(self.features_of_levels(levels)))
         return logits
 
-    @torch.inference_mode()
-    def log_probabilities(self, waveform: Tensor) -> Tensor:
-        """`(batch, classes)` in float64 on the CPU, in which even a saturated classifier stays finite."""
+    @torch.no_grad()
+    def listen(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Features `(batch, 160)` and log-probabilities `(batch, classes)` in one pass, float64 on the CPU.
+
+        Even those of a saturated classifier are finite.
+        """
         self.eval()
         device = self.head.weight.device
-        parts = [torch.empty(0, len(self.classes), dtype=torch.float64)]
+        features = [torch.empty(0, self.head.in_features, dtype=torch.float64)]
+        logits = [torch.empty(0, len(self.classes), dtype=torch.float64)]
         for start in range(0, len(waveform), _BATCH):
-            logits = self(self.levels(waveform[start : start + _BATCH].to(device)))
-            parts.append(logits.double().log_softmax(-1).cpu())
-        return torch.cat(parts)
+            found = self.features(waveform[start : start + _BATCH].to(device))
+            features.append(found.double().cpu())
+            logits.append(self.head(found).double().cpu())
+        return torch.cat(features), torch.cat(logits).log_softmax(-1)
+
+    def log_probabilities(self, waveform: Tensor) -> Tensor:
+        """`(batch, classes)`, float64 on the CPU."""
+        return self.listen(waveform)[1]
 
     def predict(self, waveform: Tensor) -> Tensor:
         """Probabilities of the classes, `(batch, classes)`, float64."""
@@ -109,15 +119,26 @@ class Classifier(nn.Module):
             save_file({name: value.cpu().contiguous() for name, value in self.state_dict().items()}, partial)
         card = {
             "format": FORMAT,
-            "classes": list(self.classes),
-            "sample_rate": self.sample_rate,
-            "bands": self.bands,
-            "hop": self.hop,
+            **self._config,
             "parameters": sum(value.numel() for value in self.parameters()),
             "sha256": sha256(weights),
             "facts": facts,
         }
         write_json(folder / "classifier.json", card)
+
+    @property
+    def config_sha256(self) -> str:
+        """SHA-256 of what the card says of the network; of its other facts nothing that is heard depends."""
+        return hashlib.sha256(json.dumps(self._config, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def _config(self) -> dict[str, Any]:
+        return {
+            "classes": list(self.classes),
+            "sample_rate": self.sample_rate,
+            "bands": self.bands,
+            "hop": self.hop,
+        }
 
     @classmethod
     def load(cls, folder: Path) -> Classifier:

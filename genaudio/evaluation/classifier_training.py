@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from genaudio.core.errors import GenaudioError
 from genaudio.core.seeds import derive_seed
 from genaudio.datasets.base import Clips
+from genaudio.evaluation.augmentation import NoiseBank, mask, shift, warp
 from genaudio.evaluation.classifier import Classifier
-from genaudio.evaluation.level_augmentation import NoiseBank, mask, shift, warp
 from genaudio.evaluation.log_mel import FLOOR_DB
 
 STEPS = 1200

@@ -168,8 +168,7 @@ class _Listener:
         tile = torch.stack(sounds + [sounds[-1]] * (size - len(sounds))).to(self._device)
         try:
             with torch.no_grad():
-                features = self._embedding.features(tile)
-                logs = self._embedding.log_probabilities(tile) if self._embedding.classes else None
+                features, logs = self._embedding.listen(tile)
         except GenaudioError as error:
             where = ", ".join(str(read.clip.path) for read in reads)
             raise GenaudioError.of([replace(problem, path=where) for problem in error.problems]) from error

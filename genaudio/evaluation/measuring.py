@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import soxr
 import torch
 from torch import Tensor
 
+from genaudio.core.errors import GenaudioError
+from genaudio.datasets.audio import BadAudioError, convert
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement, Metric
@@ -25,24 +26,24 @@ def embed(
 ) -> FeatureSet:
     """What the embedding of this name hears in clips at `sample_rate` Hz, resampled to its own rate."""
     audio = resampled(waveform, sample_rate, embedding.sample_rate)
-    batches = [audio[start : start + _BATCH] for start in range(0, len(audio), _BATCH)]
+    heard = [embedding.listen(batch) for batch in torch.split(audio, _BATCH)]
+    log_probabilities = [found for _, found in heard if found is not None]
     return FeatureSet.of(
-        torch.cat([embedding.features(batch) for batch in batches]),
+        torch.cat([features for features, _ in heard]),
         labels=labels,
-        log_probabilities=torch.cat([embedding.log_probabilities(batch) for batch in batches])
-        if embedding.classes
-        else None,
+        log_probabilities=torch.cat(log_probabilities) if log_probabilities else None,
         classes=embedding.classes,
         card=embedding_card(embedding, name) | {"sample_rate": sample_rate},
     )
 
 
 def embedding_card(embedding: Embedding, name: str) -> dict[str, Any]:
-    """What a figure depends on of an embedding: its registered name, fields, hash of its weights, rate, frames."""
+    """What a figure depends on of an embedding: its registered name, fields, hashes of its files, rate, frames."""
     return {
         "embedding": name,
         "embedding_fields": embedding.model_dump(mode="json"),
         "weights_sha256": embedding.weights_sha256,
+        "config_sha256": embedding.config_sha256,
         "embedding_sample_rate": embedding.sample_rate,
         "frame_window": embedding.frame_window,
         "frame_hop": embedding.frame_hop,
@@ -77,10 +78,14 @@ def _completed(measurement: Measurement, facts: Mapping[str, Any]) -> Measuremen
 
 
 def resampled(waveform: Tensor, sample_rate: int, wanted: int) -> Tensor:
-    """The clips at the rate `wanted` (Hz): soxr's HQ, as datasets are read with; the same tensor if it is theirs."""
+    """The clips at the rate `wanted` (Hz), resampled as datasets are; the same tensor if it is theirs.
+
+    Raises `GenaudioError` for clips that are not finite, or too short.
+    """
     if sample_rate == wanted:
         return waveform
-    clips, channels, _ = waveform.shape
-    flat = waveform.reshape(clips * channels, -1).T.contiguous().cpu().numpy()
-    result = torch.from_numpy(soxr.resample(flat, sample_rate, wanted, quality="HQ").T.copy())
-    return result.reshape(clips, channels, -1)
+    try:
+        clips = [convert(clip.numpy(), sample_rate, wanted, len(clip)) for clip in waveform.cpu()]
+    except BadAudioError as error:
+        raise GenaudioError(f"a clip that cannot be resampled: {error}", expected="finite clips") from error
+    return torch.stack([torch.from_numpy(clip) for clip in clips])

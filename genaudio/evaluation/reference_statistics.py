@@ -32,6 +32,7 @@ _EMBEDDING = {
     "embedding": "embedding",
     "embedding_fields": "fields",
     "weights_sha256": "hash of the weights",
+    "config_sha256": "hash of the configuration",
     "embedding_sample_rate": "sample rate",
     "frame_window": "window",
     "frame_hop": "hop",

@@ -23,6 +23,7 @@ from genaudio.evaluation.classifier import Classifier, agreement
 from genaudio.evaluation.classifier_training import BATCH_SIZE, LEARNING_RATE, STEPS, train_classifier
 from genaudio.evaluation.held_out import HeldOut, held_out
 from genaudio.runs.blocks import build_block, describe
+from genaudio.runs.outputs import check_folder
 from genaudio.runs.versions import versions
 from genaudio.training.device import resolve_device
 from genaudio.training.interrupt import stop_on_signal
@@ -71,9 +72,7 @@ def make_classifier(
     `RunError` if something is in `folder`, and `Interrupted` after Ctrl-C: then nothing is written.
     """
     request, progress, folder = request or ClassifierRequest(), progress or Progress(), folder.absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = "is not empty" if folder.is_dir() else "is a file"
-        raise RunError(f"{folder} {what}", expected="a new or empty folder", mend="choose another with --out")
+    check_folder(folder)
     device = str(resolve_device(request.device))
     train = _labelled(dataset.open("train"))
     splits = held_out(dataset)

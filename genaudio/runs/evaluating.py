@@ -14,8 +14,9 @@ from genaudio.datasets.cache import default_cache
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.reference_statistics import SUFFIX, save_statistics
-from genaudio.runs.evaluation_sources import chosen_embedding, chosen_metrics, open_reference
-from genaudio.runs.evaluator import EvaluationRequest, Evaluator
+from genaudio.runs.evaluation.evaluator import EvaluationRequest, Evaluator
+from genaudio.runs.evaluation.sources import chosen_embedding, chosen_metrics, open_reference
+from genaudio.runs.outputs import check_file
 
 
 def evaluate(
@@ -64,8 +65,7 @@ def evaluate(
 
 def _check_outputs(json_file: Path | None, statistics: Path | None) -> None:
     """Raise `RunError` for a file that could not be written, before the work that it is for."""
-    for option, path in (("--json", json_file), ("--save-reference", statistics)):
-        if path is not None and path.is_dir():
-            raise RunError(f"{option} {path} is a folder", expected="a file")
+    check_file("--json", json_file)
+    check_file("--save-reference", statistics)
     if statistics is not None and statistics.suffix != SUFFIX:
         raise RunError(f"--save-reference {statistics}", expected=f"a file {statistics.stem}{SUFFIX}")

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from genaudio.core.errors import DataError, RunError
+from genaudio.core.errors import DataError
 from genaudio.core.progress import Progress
 from genaudio.datasets.base import Clips
 from genaudio.representations.base import Representation
 from genaudio.runs.blocks import describe
+from genaudio.runs.outputs import check_file
 from genaudio.samplers.guidance.memory_file import write_items
 
 if TYPE_CHECKING:
@@ -77,22 +78,9 @@ def write_memory_of(
     recipe: Recipe, path: Path, *, limit: int | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
     """What `gen write-memory` does: the memory of a recipe's training clips. Raises `GenaudioError`."""
-    progress = progress or Progress()
-    if path.is_dir():
-        raise RunError(f"--out {path} is a folder", expected="a file")
+    check_file("--out", path)
     clips = recipe.dataset.open("train")
     if clips.size is None and limit is None:
         raise DataError("a dataset without end", expected="so many of its clips as --limit says", mend="give --limit")
-    wanted = limit if clips.size is None else min(clips.size, limit or clips.size)
-    progress.start("encode", int(wanted or 0), unit="clips")
-    try:
-        return write_memory(
-            path,
-            clips,
-            recipe.representation,
-            limit=limit,
-            seed=recipe.seed,
-            progress=lambda done, total: progress.update(done),
-        )
-    finally:
-        progress.finish()
+    with (progress or Progress()).counting("encode", "clips") as told:
+        return write_memory(path, clips, recipe.representation, limit=limit, seed=recipe.seed, progress=told)

@@ -38,18 +38,8 @@ class RunContext:
     def clips(self, split: Split = "train") -> Clips:
         """A split of the dataset; its progress is shown while files are decoded for the first time."""
         if split not in self._clips:
-            shown = False
-
-            def told(done: int, total: int) -> None:
-                nonlocal shown
-                if not shown:
-                    self.progress.start(f"decode ({split})", total, unit="files")
-                    shown = True
-                self.progress.update(done)
-
-            self._clips[split] = self.recipe.dataset.open(split, progress=told)
-            if shown:
-                self.progress.finish()
+            with self.progress.counting(f"decode ({split})", "files") as told:
+                self._clips[split] = self.recipe.dataset.open(split, progress=told)
         return self._clips[split]
 
 

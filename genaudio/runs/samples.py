@@ -25,10 +25,11 @@ from genaudio.core.files import atomic_file, write_json, write_text
 from genaudio.core.progress import Progress
 from genaudio.core.seeds import derive_seed
 from genaudio.reports.audio import SILENT_DBFS, level
+from genaudio.runs.audit.screen import CopyScreen
 from genaudio.runs.blocks import describe
-from genaudio.runs.copy_screen import CopyScreen
 from genaudio.runs.course import GENERATION, Course
 from genaudio.runs.model import Model
+from genaudio.runs.outputs import check_folder
 from genaudio.runs.sampling import Cost, SamplingPlan
 
 FORMAT = 1
@@ -85,9 +86,7 @@ def write_samples(
     finished = _finished_before(folder, manifest)
     if finished is not None:
         return finished
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        what = "is not empty" if folder.is_dir() else "is a file"
-        raise RunError(f"{folder} {what}", expected="a new or empty folder", mend="choose another with --out")
+    check_folder(folder)
     partial = _partial_folder(folder, manifest)
     done = _done_before(partial)
     before = len(done)

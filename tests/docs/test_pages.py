@@ -33,6 +33,7 @@ EXECUTED = (
     "schedules.md",
     "evaluate.md",
     "classifier.md",
+    "audit-edmsound.md",
 )
 
 

@@ -89,10 +89,10 @@ def test_what_is_no_folder_of_sounds(tmp_path, given, message):
 def test_a_clip_is_read_in_mono_and_its_key_is_of_the_files_bytes(tmp_path):
     path = write(tmp_path / "stereo.wav", channels=2)
     (clip,) = ClipSet.of_folder(tmp_path).clips
-    waveform, key = clip.read_with_key(RATE)
+    loaded = clip.load()
     samples, _ = soundfile.read(path, dtype="float32")
-    assert torch.equal(waveform, torch.from_numpy(samples.mean(1, dtype=np.float32))[None])
-    assert key == clip.key() == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert torch.equal(loaded.waveform(RATE), torch.from_numpy(samples.mean(1, dtype=np.float32))[None])
+    assert loaded.key == hashlib.sha256(path.read_bytes()).hexdigest()
     assert clip.read(RATE, channels=2).shape == (2, 400)
     assert clip.read(2 * RATE).shape == (1, 800)
     assert clip.load().sample_rate == RATE
@@ -106,7 +106,7 @@ def test_a_file_that_cannot_be_read_says_which_and_why(tmp_path):
         clip.read(RATE)
     path.unlink()
     with pytest.raises(DataError, match=r"bad.wav: No such file"):
-        clip.key()
+        clip.load().key
 
 
 def test_clips_of_a_dataset_are_those_a_model_is_trained_on():
@@ -115,8 +115,8 @@ def test_clips_of_a_dataset_are_those_a_model_is_trained_on():
     assert found.labels == ("metal", "rain", "metal", "rain", "metal")
     assert torch.equal(found.clips[3].read(RATE), clips.clip(3, 3).waveform)
     assert found.clips[3].name == clips.clip(3, 3).identity
-    assert len({clip.key() for clip in found.clips}) == 5
-    assert found.clips[1].key() == found.clips[1].key()
+    assert len({clip.load().key for clip in found.clips}) == 5
+    assert found.clips[1].load().key == found.clips[1].load().key
     assert ClipSet.of_clips(clips, 5, seed=3).clips[3].read(2 * RATE).shape == (1, 2 * clips.length)
 
 
@@ -136,7 +136,7 @@ def test_all_of_a_dataset_or_some_drawn_from_all_of_it(tones):
 def test_the_rate_of_samples_is_part_of_their_key(tones):
     slow, fast = tones(1), tones(1)
     fast.sample_rate = 16000
-    assert ClipSet.of_clips(slow).clips[0].key() != ClipSet.of_clips(fast).clips[0].key()
+    assert ClipSet.of_clips(slow).clips[0].load().key != ClipSet.of_clips(fast).clips[0].load().key
 
 
 def test_classes_are_matched_by_their_words():

@@ -126,6 +126,7 @@ def test_files_that_are_no_statistics(path):
         ({"embedding": "vggish"}, "with the embedding vggish"),
         ({"embedding_fields": {**CARD["embedding_fields"], "bands": 8}}, "with the fields bands 8"),
         ({"weights_sha256": "ab" * 32}, "with the hash of the weights abab"),
+        ({"config_sha256": "cd" * 32}, "with the hash of the configuration cdcd"),
         ({"embedding_sample_rate": 16000}, "with the sample rate 16000"),
         ({"frame_hop": 0.5}, "with the hop 0.5"),
     ],

@@ -32,6 +32,14 @@ class Embedding(Component, ABC):
         """SHA-256 of the weights file, None for an embedding without weights."""
 
     @property
+    def config_sha256(self) -> str | None:
+        """SHA-256 of what is read from files beside the weights, None where that is nothing.
+
+        With the fields and `weights_sha256` it must cover all that features depend on: caches go by them.
+        """
+        return None
+
+    @property
     def frame_window(self) -> float | None:
         """Seconds of sound that one frame of features hears; None: the whole clip."""
         return None
@@ -57,6 +65,13 @@ class Embedding(Component, ABC):
             expected="an embedding that classifies",
             mend="use `classifier` (see `gen train-classifier`) or `panns`",
         )
+
+    def listen(self, waveform: Tensor) -> tuple[Tensor, Tensor | None]:
+        """`features` and `log_probabilities` of a waveform; None for the latter where there are no classes.
+
+        An embedding whose network gives both at once overrides this, so that it runs once.
+        """
+        return self.features(waveform), self.log_probabilities(waveform) if self.classes else None
 
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """`(texts, dimensions)`, float64, of an embedding that hears sound and reads text into one space."""

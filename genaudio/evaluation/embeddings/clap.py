@@ -17,20 +17,19 @@ from torch.nn import functional as F
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
-from genaudio.core.files import sha256
+from genaudio.core.files import expanded, sha256
 from genaudio.evaluation.embeddings.base import Embedding
-from genaudio.evaluation.embeddings.huggingface import (
+from genaudio.evaluation.embeddings.inference import mono
+from genaudio.evaluation.embeddings.weights.huggingface import (
     Checkpoint,
     find_checkpoint,
     find_folder,
     first_line,
     in_parts,
-    local_path,
     quiet,
     transformers,
 )
-from genaudio.evaluation.embeddings.inference import mono
-from genaudio.evaluation.embeddings.laion_checkpoint import load_laion
+from genaudio.evaluation.embeddings.weights.laion_checkpoint import load_laion
 from genaudio.evaluation.embeddings.windows import window_starts
 
 RATE = 48000
@@ -39,6 +38,15 @@ _FFT, _HOP, _BANDS = 1024, 480, 64
 _BAND = (50.0, 14000.0)  # Hz that LAION's mel bands reach over
 # How a Hugging Face folder says the same.
 _PREPROCESSING = {"sampling_rate": RATE, "fft_window_size": _FFT, "hop_length": _HOP, "feature_size": _BANDS}
+# What transformers reads RoBERTa's tokenizer from.
+_TOKENIZER = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
 _WINDOWS = 16  # in one pass
 _TOKENS = 77  # of a text, as in training
 
@@ -83,6 +91,14 @@ class CLAP(Embedding):
     def weights_sha256(self) -> str:
         """SHA-256 of the weights' file, or of the files' hashes where they are several."""
         return self._file_sha256 if self._file else self._checkpoint.sha256
+
+    @cached_property
+    def config_sha256(self) -> str | None:
+        """SHA-256 of the names and hashes of a folder's settings and tokenizer; None of a `.pt` file, which has none.
+
+        The tokenizer beside a `.pt` file has no part in what is heard.
+        """
+        return None if self._file else self._checkpoint.config_sha256(*_TOKENIZER)
 
     @property
     def frame_window(self) -> float:
@@ -138,7 +154,7 @@ class CLAP(Embedding):
     @property
     def _file(self) -> Path | None:
         """The file of LAION's that `weights` names, if it names one."""
-        path = local_path(self.weights)
+        path = expanded(self.weights)
         if path.suffix not in (".pt", ".pth", ".bin", ".ckpt"):
             return None
         if not path.is_file():
@@ -147,7 +163,7 @@ class CLAP(Embedding):
 
     @cached_property
     def _file_sha256(self) -> str:
-        return sha256(local_path(self.weights))
+        return sha256(expanded(self.weights))
 
     @cached_property
     def _checkpoint(self) -> Checkpoint:

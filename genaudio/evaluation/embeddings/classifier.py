@@ -5,17 +5,17 @@ Shapes: waveform (batch, channels, time); features (batch, 1, 160); log-probabil
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
+from genaudio.core.files import expanded
 from genaudio.evaluation.classifier import Classifier
 from genaudio.evaluation.embeddings.base import Embedding
+from genaudio.evaluation.embeddings.inference import exact
 
 _TRAIN = "train it with `gen train-classifier RECIPE --out DIR`"
 
@@ -55,6 +55,11 @@ class ClassifierEmbedding(Embedding):
         """That of `classifier.safetensors`, as it was when it was read."""
         return str(self._classifier.card["sha256"])
 
+    @cached_property
+    def config_sha256(self) -> str:
+        """SHA-256 of what `classifier.json` says of the network: classes, rate, bands and hop."""
+        return self._classifier.config_sha256
+
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes that it learned, in the order of `log_probabilities`."""
@@ -62,19 +67,19 @@ class ClassifierEmbedding(Embedding):
 
     def features(self, waveform: Tensor) -> Tensor:
         """`(batch, channels, time)` to `(batch, 1, 160)`, float64; the power of channels is averaged."""
-        classifier = self._on_device_of(waveform)
-        with torch.inference_mode():
-            features = classifier.features(waveform.float())
-        return features.double().cpu().unsqueeze(1)
+        return self.listen(waveform)[0]
 
     def log_probabilities(self, waveform: Tensor) -> Tensor:
         """`(batch, channels, time)` to `(batch, classes)`: a float64 log-softmax, finite however sure it is."""
-        return self._on_device_of(waveform).log_probabilities(waveform.float())
+        return self.listen(waveform)[1]
 
-    def _on_device_of(self, waveform: Tensor) -> Classifier:
+    def listen(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Both from one run of the network."""
         if waveform.ndim != 3:
             raise GenaudioError(f"a waveform {tuple(waveform.shape)}", expected="(batch, channels, time)")
-        return self._classifier.to(waveform.device)
+        with exact(waveform.device):
+            features, log_probabilities = self._classifier.to(waveform.device).listen(waveform.float())
+        return features.unsqueeze(1), log_probabilities
 
     @cached_property
     def _classifier(self) -> Classifier:
@@ -82,7 +87,7 @@ class ClassifierEmbedding(Embedding):
             raise GenaudioError(
                 "the embedding `classifier` without weights", expected="the folder of a trained classifier", mend=_TRAIN
             )
-        folder = Path(os.path.expandvars(self.weights)).expanduser()
+        folder = expanded(self.weights)
         if not (folder / "classifier.json").is_file():
             what = "holds no classifier" if folder.is_dir() else f"is {'a file' if folder.exists() else 'not there'}"
             raise GenaudioError(

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from genaudio.core.component import parameter
 from genaudio.evaluation.embeddings.base import Embedding
-from genaudio.evaluation.embeddings.huggingface import Checkpoint, find_checkpoint, in_parts
 from genaudio.evaluation.embeddings.inference import mono
+from genaudio.evaluation.embeddings.weights.huggingface import Checkpoint, find_checkpoint, in_parts
 
 _SECONDS = 60.0  # of sound in one pass
 
@@ -42,6 +42,11 @@ class EnCodec(Embedding):
     def weights_sha256(self) -> str:
         """SHA-256 of the weights' file, or of the files' hashes where they are several."""
         return self._checkpoint.sha256
+
+    @cached_property
+    def config_sha256(self) -> str:
+        """SHA-256 of the names and hashes of the folder's settings, config.json first of all."""
+        return self._checkpoint.config_sha256()
 
     @property
     def frame_window(self) -> float:

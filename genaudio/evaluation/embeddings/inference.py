@@ -35,7 +35,7 @@ def exact(device: torch.device) -> Iterator[None]:
     torch.set_float32_matmul_precision("highest")
     try:
         with (
-            torch.inference_mode(),
+            torch.no_grad(),  # not inference_mode: features may be trained on
             torch.autocast(device.type, enabled=False),
             torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
         ):

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
-from genaudio.core.files import sha256
+from genaudio.core.files import expanded, sha256
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.embeddings.inference import exact, mono
 from genaudio.evaluation.embeddings.networks.front_ends import PANNsLogMel
 from genaudio.evaluation.embeddings.networks.panns import CLASSES, CNN14, Tagger, WavegramLogmelCNN14
-from genaudio.evaluation.embeddings.published_weights import PublishedWeights, fill, read_weights, weights_file
+from genaudio.evaluation.embeddings.weights.published import PublishedWeights, fill, read_weights, weights_file
 
 _BATCH = 8
 
@@ -107,11 +107,15 @@ class PANNs(Embedding):
 
     def log_probabilities(self, waveform: Tensor) -> Tensor:
         """`(batch, channels, time)` to `(batch, 527)`; each row's probabilities add up to 1."""
-        logits = self._heard(waveform)[1]
+        return self.listen(waveform)[1]
+
+    def listen(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Both from one run of the network."""
+        features, logits = self._heard(waveform)
         if self.probabilities == "softmax":
-            return logits.log_softmax(-1)
+            return features.unsqueeze(1), logits.log_softmax(-1)
         sigmoids = torch.nn.functional.logsigmoid(logits)
-        return sigmoids - sigmoids.logsumexp(-1, keepdim=True)
+        return features.unsqueeze(1), sigmoids - sigmoids.logsumexp(-1, keepdim=True)
 
     def _heard(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         audio = mono(waveform, shortest=VARIANTS[self.variant].shortest, rate=self.sample_rate)
@@ -129,7 +133,7 @@ class PANNs(Embedding):
     def _classes(self) -> tuple[str, ...]:
         if self.labels is None:
             return tuple(str(number) for number in range(CLASSES))
-        return read_labels(Path(self.labels).expanduser())
+        return read_labels(expanded(self.labels))
 
     @cached_property
     def _front(self) -> PANNsLogMel:

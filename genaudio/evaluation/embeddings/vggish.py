@@ -18,7 +18,7 @@ from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.embeddings.inference import exact, mono
 from genaudio.evaluation.embeddings.networks.front_ends import VGGishLogMel
 from genaudio.evaluation.embeddings.networks.vggish import FRAMES, VGGishNetwork
-from genaudio.evaluation.embeddings.published_weights import PublishedWeights, fill, read_weights, weights_file
+from genaudio.evaluation.embeddings.weights.published import PublishedWeights, fill, read_weights, weights_file
 
 PUBLISHED = PublishedWeights(
     "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth", "10086976"

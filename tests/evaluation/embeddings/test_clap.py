@@ -155,3 +155,14 @@ def test_gaps_between_windows_and_clips_below_a_frame_are_refused(folder: Path) 
     with pytest.raises(GenaudioError, match=r"clips of 1023 samples, .*\n    expected  at least 1024"):
         CLAP(weights=str(folder)).features(torch.zeros(1, 1, 1023))
     assert CLAP(weights=str(folder)).features(torch.zeros(1, 1, 1024)).isfinite().all()
+
+
+def test_the_tokenizer_of_a_folder_is_part_of_the_hash_of_its_config(
+    tmp_path: Path, save_clap: Callable[..., Path]
+) -> None:
+    folder = save_clap(tmp_path)
+    before = CLAP(weights=str(folder))
+    assert before.config_sha256 == CLAP(weights=str(folder)).config_sha256 is not None
+    (folder / "merges.txt").write_text("#version: 0.2\na b\n")
+    assert CLAP(weights=str(folder)).config_sha256 != before.config_sha256
+    assert CLAP(weights=str(folder)).weights_sha256 == before.weights_sha256

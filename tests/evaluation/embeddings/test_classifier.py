@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import torch
 from genaudio.core.errors import GenaudioError
 from genaudio.datasets.base import Clips
 from genaudio.evaluation.classifier import Classifier
+from genaudio.evaluation.clip_features import clip_features
+from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.classifier import ClassifierEmbedding
 from genaudio.evaluation.frechet import frechet_distance
 from genaudio.evaluation.measuring import embed
@@ -134,3 +137,43 @@ def _spread(clips: Clips, count: int) -> torch.Tensor:
     """Clips evenly from the whole of a source that is sorted by class."""
     numbers = torch.linspace(0, clips.size - 1, count).long().tolist()
     return torch.stack([clips.clip(index, 0).waveform for index in numbers])
+
+
+def test_what_the_card_says_of_the_network_is_hashed_and_its_other_facts_are_not(
+    tmp_path: Path, trained: Classifier
+) -> None:
+    def of(**changes: object) -> ClassifierEmbedding:
+        trained.save(tmp_path, steps=60)
+        card = tmp_path / "classifier.json"
+        card.write_text(json.dumps(json.loads(card.read_text()) | changes))
+        return ClassifierEmbedding(weights=str(tmp_path))
+
+    assert of().config_sha256 == of(facts={"seconds": 3}).config_sha256
+    other = of(hop=0.02)
+    assert other.config_sha256 != of().config_sha256
+    assert other.weights_sha256 == of().weights_sha256
+
+
+def test_features_and_log_probabilities_come_from_one_run_of_the_network(folder: Path, tones: MakeClips) -> None:
+    embedding, clips = ClassifierEmbedding(weights=str(folder)), waveforms(tones(), 70)
+    runs: list[int] = []
+    embedding._classifier.trunk.register_forward_hook(lambda *_: runs.append(1))
+    features, log_probabilities = embedding.listen(clips)
+    assert len(runs) == 2  # batches of 64
+    assert torch.equal(features, embedding.features(clips))
+    assert torch.equal(log_probabilities, embedding.log_probabilities(clips))
+    runs.clear()
+    heard = embed(embedding, "classifier", clips[:3], 8000)
+    found = clip_features(embedding, "classifier", ClipSet.of_waveforms(clips[:3], 8000, [None] * 3))
+    assert len(runs) == 1 + 3
+    torch.testing.assert_close(heard.features, found.features, atol=1e-5, rtol=1e-5)
+    assert heard.log_probabilities is not None
+    assert heard.log_probabilities.shape == (3, 3)
+
+
+def test_features_may_be_trained_on(folder: Path, tones: MakeClips) -> None:
+    features = ClassifierEmbedding(weights=str(folder)).features(waveforms(tones(), 2))
+    weight = torch.ones(160, dtype=torch.float64, requires_grad=True)
+    (features * weight).sum().backward()  # type: ignore[no-untyped-call]
+    assert weight.grad is not None
+    assert torch.equal(weight.grad, features.sum((0, 1)))

@@ -94,6 +94,16 @@ def test_what_comes_out_is_the_network_of_the_checkpoint_on_its_own_log_mel(
     )
 
 
+def test_both_come_from_one_run_of_the_network(thin: Build) -> None:
+    embedding = thin("cnn14_16k", probabilities="sigmoid")
+    audio, runs = noise(2, 1, 16000), []
+    embedding._network.register_forward_hook(lambda *_: runs.append(1))
+    features, logarithms = embedding.listen(audio)
+    assert runs == [1]
+    assert torch.equal(features, embedding.features(audio))
+    assert torch.equal(logarithms, embedding.log_probabilities(audio))
+
+
 def test_rates_are_those_of_the_variants() -> None:
     assert [PANNs(variant=variant).sample_rate for variant in VARIANTS] == [16000, 32000, 32000]  # type: ignore[arg-type]
 

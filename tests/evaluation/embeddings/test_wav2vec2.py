@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +109,14 @@ def test_a_folder_that_does_not_say_how_audio_is_prepared_is_refused(tmp_path: P
     transformers.Wav2Vec2Model(transformers.Wav2Vec2Config(**SIZES)).save_pretrained(tmp_path)
     with pytest.raises(GenaudioError, match=r"preprocessor_config\.json with sampling_rate and do_normalize"):
         Wav2Vec2(weights=str(tmp_path)).features(torch.zeros(1, 1, 8000))
+
+
+def test_how_audio_is_prepared_is_part_of_the_hash_of_the_config(tmp_path: Path, folder: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    assert Wav2Vec2(weights=str(copy)).config_sha256 == Wav2Vec2(weights=str(folder)).config_sha256
+    settings = copy / "preprocessor_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"do_normalize": False}))
+    changed = Wav2Vec2(weights=str(copy))
+    assert changed.config_sha256 != Wav2Vec2(weights=str(folder)).config_sha256
+    assert changed.weights_sha256 == Wav2Vec2(weights=str(folder)).weights_sha256

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -22,11 +21,23 @@ import torch
 from torch import Tensor, nn
 
 from genaudio.core.errors import GenaudioError
-from genaudio.core.files import sha256
+from genaudio.core.files import expanded, sha256
 from genaudio.evaluation.embeddings.inference import exact
 
 # What a checkpoint keeps its weights in, in the order in which they are looked for.
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+# What else of a folder is read where it is there: settings, how audio is prepared, which file holds which weight, and
+# the adapter that transformers lays over a model if the package peft is installed.
+_SETTINGS = (
+    "config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "model.safetensors.index.json",
+    "pytorch_model.bin.index.json",
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "adapter_model.bin",
+)
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -73,6 +84,15 @@ class Checkpoint:
         """Of the weights' file; of several files the SHA-256 of theirs, one a line in order of the names."""
         hashes = [sha256(path) for path in self.files]
         return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+    def config_sha256(self, *more: str) -> str:
+        """Of what is read beside the weights: a line with hash and name for each such file, `more` among them.
+
+        Only files that are there count.
+        """
+        found = [name for name in (*_SETTINGS, *more) if (self.folder / name).is_file()]
+        lines = "\n".join(f"{sha256(self.folder / name)} {name}" for name in found)
+        return hashlib.sha256(lines.encode()).hexdigest()
 
     @cached_property
     def config(self) -> Any:
@@ -154,7 +174,7 @@ def find_checkpoint(weights: str, revision: str | None, model_type: str, model_c
 
 def find_folder(weights: str, revision: str | None, *, with_weights: bool = True) -> Path:
     """The folder `weights`, or that of the hub's repository of this name, downloaded if the cache lacks it."""
-    path = local_path(weights)
+    path = expanded(weights)
     if path.is_dir():
         return path
     if path.exists() or not _HUB_NAME.fullmatch(weights):
@@ -163,11 +183,6 @@ def find_folder(weights: str, revision: str | None, *, with_weights: bool = True
             expected="the folder of a checkpoint, or the name of a repository on the Hugging Face hub (owner/name)",
         )
     return _downloaded(weights, revision, with_weights)
-
-
-def local_path(weights: str) -> Path:
-    """`weights` as a path: `~` and `$VARIABLES` expanded."""
-    return Path(os.path.expandvars(weights)).expanduser()
 
 
 def first_line(error: Exception) -> str:

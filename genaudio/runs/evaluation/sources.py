@@ -22,7 +22,6 @@ from genaudio.plugins.manager import registry
 from genaudio.runs.contenders import contenders, parsed
 
 DEFAULT_METRICS = ("fad", "kad")
-_RECIPES = (".yaml", ".yml")
 
 
 def open_reference(
@@ -32,7 +31,7 @@ def open_reference(
 
     Of a recipe, `split` (default: train) says which clips of its dataset.
     """
-    if path.suffix.lower() in _RECIPES:
+    if is_recipe(path):
         return dataset_clips(load_recipe(path).dataset, split or "train", cache=cache, progress=progress)
     if split is not None:
         raise RunError(
@@ -41,6 +40,11 @@ def open_reference(
             mend="give --reference RECIPE.yaml, or leave --split out",
         )
     return load_statistics(path) if path.suffix == SUFFIX else ClipSet.of_folder(path)
+
+
+def is_recipe(path: Path) -> bool:
+    """Whether a path names a recipe, and so stands for the clips of its dataset."""
+    return path.suffix.lower() in (".yaml", ".yml")
 
 
 def dataset_clips(
@@ -53,19 +57,8 @@ def dataset_clips(
     progress: Progress | None = None,
 ) -> ClipSet:
     """Clips of a recipe's dataset, as a model is trained on them; `count` and `seed`: see `ClipSet.of_clips`."""
-    shown, started = progress or Progress(), False
-
-    def told(done: int, total: int) -> None:
-        nonlocal started
-        if not started:
-            shown.start(f"decode ({split})", total, unit="files")
-            started = True
-        shown.update(done)
-
-    try:
+    with (progress or Progress()).counting(f"decode ({split})", "files") as told:
         clips = dataset.open(split, cache=cache, progress=told)
-    finally:
-        shown.finish()
     return ClipSet.of_clips(clips, count, seed=seed, source=f"{registry().name_of('dataset', dataset)}, {split}")
 
 

@@ -17,8 +17,11 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from genaudio.core.errors import GenaudioError
+from genaudio.evaluation.clip_features import clip_features
+from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.encodec import EnCodec
-from genaudio.evaluation.embeddings.huggingface import find_checkpoint, in_parts, quiet
+from genaudio.evaluation.embeddings.weights.huggingface import find_checkpoint, in_parts, quiet
+from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.measuring import embedding_card
 
 CLIP = 0.1 * torch.randn(1, 1, 3200, generator=torch.Generator().manual_seed(1))
@@ -194,3 +197,29 @@ def test_parts_are_put_together_in_order_and_autocast_is_set_aside() -> None:
 def test_waveforms_of_another_shape_are_refused(folder: Path) -> None:
     with pytest.raises(GenaudioError, match=r"a waveform \(2, 3200\)\n    expected  \(batch, channels, time\)"):
         EnCodec(weights=str(folder)).features(torch.zeros(2, 3200))
+
+
+def test_an_edited_config_is_another_hash_and_leaves_no_cached_feature(folder: Path, tmp_path: Path) -> None:
+    """`normalize` moves no weight, but every feature."""
+
+    def heard() -> FeatureSet:
+        clips = ClipSet.of_waveforms(CLIP, 24000, [None])
+        return clip_features(EnCodec(weights=str(folder)), "encodec", clips, cache=tmp_path / "cache")
+
+    before = heard()
+    settings = folder / "config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"normalize": True}))
+    after = heard()
+    assert after.card["weights_sha256"] == before.card["weights_sha256"]
+    assert after.card["config_sha256"] != before.card["config_sha256"]
+    assert torch.equal(after.features, EnCodec(weights=str(folder)).features(CLIP)[0])
+    assert (after.features - before.features).abs().max() > 1e-3
+
+
+def test_the_hash_of_a_config_is_of_names_and_content_and_of_nothing_that_is_not_read(folder: Path) -> None:
+    expected = hashlib.sha256(f"{digest(folder / 'config.json')} config.json".encode()).hexdigest()
+    assert EnCodec(weights=str(folder)).config_sha256 == expected
+    (folder / "README.md").write_text("a codec")
+    assert EnCodec(weights=str(folder)).config_sha256 == expected
+    (folder / "preprocessor_config.json").write_text("{}")
+    assert EnCodec(weights=str(folder)).config_sha256 != expected

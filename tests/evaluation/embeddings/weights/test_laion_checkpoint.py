@@ -13,7 +13,7 @@ import torch
 
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.embeddings.clap import CLAP
-from genaudio.evaluation.embeddings.laion_checkpoint import load_laion
+from genaudio.evaluation.embeddings.weights.laion_checkpoint import load_laion
 from genaudio.evaluation.measuring import embedding_card
 
 TEXTS = ["rain", "a dog barks at a passing car, again and again"]

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from genaudio.core.errors import GenaudioError
-from genaudio.evaluation.embeddings.published_weights import PublishedWeights, fill, read_weights, weights_file
+from genaudio.evaluation.embeddings.weights.published import PublishedWeights, fill, read_weights, weights_file
 
 
 @pytest.fixture

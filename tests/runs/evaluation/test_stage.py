@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 import genaudio
 from genaudio.core.errors import GenaudioError, RecipeError
 from genaudio.evaluation.classifier import Classifier
-from genaudio.runs.recipe_evaluation import best_by, metrics_of
+from genaudio.runs.evaluation.recipe import best_by, metrics_of
 from genaudio.training.log import read_metrics
 
 

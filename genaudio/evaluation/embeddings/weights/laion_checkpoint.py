@@ -1,8 +1,8 @@
 """CLAP checkpoints as LAION publishes them (`630k-audioset-best.pt` and its like), read into transformers' ClapModel.
 
 Such a file is a pickle that holds `state_dict`, and often the optimizer too. Torch's restricted unpickler reads it: it
-builds tensors, plain containers and numpy numbers, and runs nothing else. The sizes of the model are read off the
-weights' shapes: HTSAT-tiny or -base, with or without feature fusion.
+builds tensors and plain containers, passes over numpy's numbers, and runs nothing else. The sizes of the model are read
+off the weights' shapes: HTSAT-tiny or -base, with or without feature fusion.
 
 Source of the names: the modules of github.com/LAION-AI/CLAP (`CLAP`, `HTSAT_Swin_Transformer`) and of transformers.
 """
@@ -15,12 +15,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
 from genaudio.core.errors import GenaudioError
-from genaudio.evaluation.embeddings.huggingface import first_line, quiet, transformers
+from genaudio.evaluation.embeddings.weights.huggingface import first_line, quiet, transformers
+from genaudio.evaluation.embeddings.weights.published import unpickled
 
 # What no embedding is made of: the front end (computed here), the classifier's head, the layers of pre-training.
 _UNUSED = re.compile(
@@ -70,8 +69,7 @@ def load_laion(path: Path) -> nn.Module:
 def _state(path: Path) -> dict[str, Tensor]:
     """The weights by LAION's names, without the prefix that data-parallel training leaves."""
     try:
-        with torch.serialization.safe_globals(_harmless()):
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = unpickled(path)
     except Exception as error:  # a broken file breaks torch, pickle and zip in many ways
         raise GenaudioError(
             f"{path} cannot be read: {first_line(error)[:200]}",
@@ -83,18 +81,6 @@ def _state(path: Path) -> dict[str, Tensor]:
     if not any(name.startswith("audio_branch.") for name in named):
         raise _no_clap(path, "holds no weights named audio_branch.…")
     return {name: value.float() if value.is_floating_point() else value for name, value in named.items()}
-
-
-def _harmless() -> list[Any]:
-    """What pickles of numpy's numbers name, as numpy 1 and numpy 2 call it; torch allows the rest by itself."""
-    scalar = np._core.multiarray.scalar  # type: ignore[attr-defined]
-    kinds = [type(np.dtype(name)) for name in ("float64", "float32", "int64", "int32", "bool")]
-    return [
-        np.dtype,
-        *kinds,
-        (scalar, "numpy.core.multiarray.scalar"),
-        (scalar, "numpy._core.multiarray.scalar"),
-    ]
 
 
 def _config(state: Mapping[str, Tensor]) -> Any:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from genaudio.core.errors import DataError, GenaudioError, RunError
+from genaudio.core.errors import DataError, GenaudioError
 from genaudio.core.files import write_json
 from genaudio.evaluation.clip_set import ClipSet
-from genaudio.reports.data import Table
-from genaudio.runs.auditing import AuditRequest, run_audit, write_audit
-from genaudio.runs.copy_screen import CopyScreen
-from genaudio.runs.recipe_evaluation import run_embedding
+from genaudio.runs.audit.audit import AuditRequest, run_audit
+from genaudio.runs.audit.files import write_audit
+from genaudio.runs.audit.screen import CopyScreen
+from genaudio.runs.evaluation.recipe import run_embedding
 from genaudio.training.device import resolve_device
 
 if TYPE_CHECKING:
@@ -44,8 +41,7 @@ def audit(context: RunContext) -> dict[str, object]:
         note = f"no audit: {problem.given}; expected {problem.expected}"
         write_json(target, {"clips": [], "statistics": {"notes": [note]}})
         return {"note": note}
-    write_audit(found, request, page=files.audit / "audit.html", name=recipe.name)
-    write_audit(found, request, json_file=target)  # last: what says that the stage is done
+    write_audit(found, request, json_file=target, page=files.audit / "audit.html", name=recipe.name)
     return {"clips": len(found.result.clips), "copies": len(found.result.copies)}
 
 
@@ -69,37 +65,3 @@ def _held_out(context: RunContext) -> ClipSet | None:
     return ClipSet.of_clips(
         clips, seed=context.recipe.seed, source=f"{context.recipe.type_name('dataset')}, validation"
     )
-
-
-def audit_tables(found: Mapping[str, Any]) -> list[Table]:
-    """The audit in short for the page of a run: none if nothing was audited."""
-    clips = found["clips"]
-    if not clips:
-        return []
-    rows = [
-        [verdict, sum(clip["verdict"] == verdict for clip in clips), len(clips)]
-        for verdict in ("exact copy", "stitching copy", "new")
-    ]
-    note = "audit/audit.html has the clips that are most like training clips, beside those."
-    measure = found["statistics"].get("edmsound")
-    if measure is not None:
-        overall = measure["overall"]
-        note += (
-            f" EDMSound's measure with {measure['card']['embedding']}: {overall['value']:+.4f}; above 0, generated "
-            "clips are nearer to training clips than those are to one another."
-        )
-    return [Table("Copy audit", ("verdict", "clips", "of"), rows, note)]
-
-
-def read_audit(path: Path) -> Mapping[str, Any]:
-    """The audit of the stage; raises `RunError` if it cannot be read."""
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        _ = found["clips"], found["statistics"]["notes"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path} cannot be read: {error!r}",
-            expected="the audit as it was written",
-            mend="make it again with --only audit --force, then the report",
-        ) from error
-    return found

@@ -8,9 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-from torch import Tensor
-
 import genaudio
 from genaudio.core.errors import GenaudioError, Problem, RunError
 from genaudio.core.progress import Progress
@@ -18,12 +15,13 @@ from genaudio.evaluation.clip_features import clip_features
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.feature_set import FeatureSet
+from genaudio.evaluation.measuring import with_text
 from genaudio.evaluation.metrics.base import Measurement, Metric
 from genaudio.evaluation.reference_statistics import check_same_embedding
 from genaudio.plugins.manager import registry
 from genaudio.runs.blocks import build_block, describe
-from genaudio.runs.evaluation_notes import notes_on
-from genaudio.runs.evaluation_sources import spelled_alike
+from genaudio.runs.evaluation.notes import notes_on
+from genaudio.runs.evaluation.sources import spelled_alike
 from genaudio.training.device import resolve_device
 
 FORMAT = 1
@@ -142,7 +140,7 @@ class Evaluator:
         if reference is not None:
             check_same_embedding(generated.card, reference.card, self._source)
         if metric.needs == "text":
-            generated = replace(generated, text=_text_features(embedding, metric.texts(generated.labels)))
+            generated = with_text(generated, metric.texts(generated.labels), embedding)
         measurement = metric.measure(generated, reference)
         card = {key: fact for key, fact in generated.card.items() if key not in _SET_FACTS}
         silent = {"generated": generated.card["silent_clips"]}
@@ -200,13 +198,6 @@ class Evaluator:
         """What the reference is called."""
         reference = self.request.reference
         return self.request.reference_name or (str(reference.folder) if isinstance(reference, ClipSet) else "reference")
-
-
-def _text_features(embedding: Embedding, texts: tuple[str, ...]) -> Tensor:
-    """`(clips, dimensions)`: each text is read once."""
-    different = list(dict.fromkeys(texts))
-    features = embedding.text_features(different)
-    return features[torch.tensor([different.index(text) for text in texts])]
 
 
 def _plain(measurement: Measurement) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from genaudio.core.errors import GenaudioError
-from genaudio.core.files import sha256
+from genaudio.core.files import expanded, sha256
 
 _MOST_NAMES = 4
 
@@ -79,7 +79,7 @@ def weights_file(given: str | None, published: PublishedWeights) -> Path:
     """The file that a component's `weights` names; none named: the published one."""
     if given is None:
         return published.file()
-    path = Path(given).expanduser()
+    path = expanded(given)
     if not path.is_file():
         raise GenaudioError(
             f"no weights file {path}", expected="a .safetensors or .pth file", mend=f"download {published.url}"
@@ -90,12 +90,7 @@ def weights_file(given: str | None, published: PublishedWeights) -> Path:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors by name; of a training checkpoint the ones below `model`. Raises `GenaudioError`."""
     try:
-        loaded: Any
-        if path.suffix == ".safetensors":
-            loaded = load_file(path)
-        else:
-            with torch.serialization.safe_globals(list(_NUMPY)):
-                loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded: Any = load_file(path) if path.suffix == ".safetensors" else unpickled(path)
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else repr(error)
         raise GenaudioError(
@@ -108,6 +103,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise GenaudioError(f"{path} holds no tensors by name", expected="a state_dict, alone or below `model`")
     return {str(name): value for name, value in loaded.items()}
+
+
+def unpickled(path: Path) -> Any:
+    """What `torch.save` wrote: tensors and plain containers; numpy's numbers are passed over, all else is refused."""
+    with torch.serialization.safe_globals(list(_NUMPY)):
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:

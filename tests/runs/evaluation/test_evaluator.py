@@ -21,10 +21,10 @@ from genaudio.evaluation.metrics.fad import FAD
 from genaudio.evaluation.metrics.inception_score import InceptionScore
 from genaudio.evaluation.reference_statistics import load_statistics, save_statistics
 from genaudio.plugins.manager import registry
-from genaudio.runs.evaluation_notes import notes_on
-from genaudio.runs.evaluation_sources import dataset_clips
-from genaudio.runs.evaluation_table import text
-from genaudio.runs.evaluator import EvaluationRequest, Evaluator
+from genaudio.runs.evaluation.evaluator import EvaluationRequest, Evaluator
+from genaudio.runs.evaluation.notes import notes_on
+from genaudio.runs.evaluation.sources import dataset_clips
+from genaudio.runs.evaluation.table import text
 
 RATE = 8000
 MEL = MelStatistics(rate=RATE, bands=4)

@@ -21,7 +21,7 @@ from genaudio.plugins.manager import registry
 from genaudio.runs.blocks import describe
 from genaudio.runs.classifier import ClassifierRequest, make_classifier
 from genaudio.runs.contenders import short_name
-from genaudio.runs.evaluation_sources import open_reference
+from genaudio.runs.evaluation.sources import open_reference
 
 if TYPE_CHECKING:
     from genaudio.core.recipe import Recipe

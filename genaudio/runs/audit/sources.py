@@ -18,18 +18,16 @@ from genaudio.core.validation import problems_of
 from genaudio.datasets.base import Dataset
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
+from genaudio.runs.audit.screen import CopyScreen
 from genaudio.runs.contenders import parsed
-from genaudio.runs.copy_screen import CopyScreen
-from genaudio.runs.evaluation_sources import dataset_clips
+from genaudio.runs.evaluation.sources import dataset_clips, is_recipe
 from genaudio.training.device import resolve_device
 
-_RECIPES = (".yaml", ".yml")
 
-
-def training_clips(training: Path, held_out: Path | None, progress: Progress) -> tuple[ClipSet, ClipSet | None]:
+def known_and_held_out(training: Path, held_out: Path | None, progress: Progress) -> tuple[ClipSet, ClipSet | None]:
     """The training clips that a path stands for, and real clips that were not trained on, if there are any."""
     others = None if held_out is None else ClipSet.of_folder(held_out)
-    if training.suffix.lower() not in _RECIPES:
+    if not is_recipe(training):
         return ClipSet.of_folder(training), others
     recipe = load_recipe(training)
     known = dataset_clips(recipe.dataset, "train", seed=recipe.seed, progress=progress)
@@ -64,6 +62,6 @@ def chosen_embedding(text: str | None) -> Embedding:
 
 def screen_of(training: Path, *, tries: int, device: str, progress: Progress) -> CopyScreen:
     """A screen against copies of the training clips that a path stands for, with the audit's default settings."""
-    known, others = training_clips(training, None, progress)
+    known, others = known_and_held_out(training, None, progress)
     where = str(resolve_device(device))
     return CopyScreen.of(known, others, AuditSettings(), tries=tries, device=where, progress=progress)

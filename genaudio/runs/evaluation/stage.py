@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +15,13 @@ from genaudio.core.seeds import derive_seed
 from genaudio.datasets.cache import default_cache
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.metrics.base import Metric
-from genaudio.runs.evaluator import FORMAT, EvaluationRequest, Evaluator
-from genaudio.runs.recipe_evaluation import EvaluationParts, best_by, evaluation_parts, metrics_of
+from genaudio.runs.evaluation.evaluator import FORMAT, EvaluationRequest, Evaluator
+from genaudio.runs.evaluation.recipe import EvaluationParts, best_by, evaluation_parts, metrics_of
 from genaudio.runs.recipe_sampling import sampling_labels
 from genaudio.training.best import PeriodicEvaluation
 from genaudio.training.model import DiffusionModel
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from genaudio.runs.model import Model
     from genaudio.runs.pipeline import RunContext
 
@@ -98,17 +94,3 @@ def _evaluator(
 def _without_draws(metric: Metric) -> Metric:
     """The metric without its bootstrap, which a course over steps has no use for."""
     return metric.model_copy(update={"draws": 0}) if "draws" in type(metric).model_fields else metric
-
-
-def read_results(path: Path) -> Mapping[str, Any]:
-    """The results of the stage; raises `RunError` if they cannot be read."""
-    try:
-        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        _ = results["metrics"], results["notes"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path} cannot be read: {error!r}",
-            expected="the results as they were written",
-            mend="make them again with --only evaluate --force, then the report",
-        ) from error
-    return results

@@ -1,0 +1,1 @@
+"""Evaluations: what is measured and beside what, the measuring itself, and its results for people."""

@@ -1,0 +1,20 @@
+"""What stands where results are to be written, looked at before the work that they are for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from genaudio.core.errors import RunError
+
+
+def check_file(option: str, path: Path | None) -> None:
+    """Raise `RunError` for a file that could not be written; `option` is what it was given with."""
+    if path is not None and path.is_dir():
+        raise RunError(f"{option} {path} is a folder", expected="a file")
+
+
+def check_folder(path: Path) -> None:
+    """Raise `RunError` for a folder that holds something, or is none."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        what = "is not empty" if path.is_dir() else "is a file"
+        raise RunError(f"{path} {what}", expected="a new or empty folder", mend="choose another with --out")

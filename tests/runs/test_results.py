@@ -1,0 +1,41 @@
+"""What stages have written: where it may go, and how it is read again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genaudio.core.errors import RunError
+from genaudio.runs.outputs import check_file, check_folder
+from genaudio.runs.results import read_results
+
+
+def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
+    (tmp_path / "audit.json").write_text('{"clips": [], "statistics": {}}')
+    assert read_results(tmp_path / "audit.json", "audit", "clips", "statistics") == {"clips": [], "statistics": {}}
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"clips": []}'])
+def test_results_that_cannot_be_used_are_made_again(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "audit.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(RunError, match=r"audit\.json cannot be read[\s\S]*--only audit --force, then the report"):
+        read_results(path, "audit", "clips", "statistics")
+
+
+def test_a_file_may_be_replaced_and_a_folder_may_not(tmp_path: Path) -> None:
+    check_file("--json", None)
+    check_file("--json", tmp_path / "new.json")
+    with pytest.raises(RunError, match=r"--json .* is a folder\n.*a file"):
+        check_file("--json", tmp_path)
+
+
+def test_a_folder_is_filled_only_if_it_is_new_or_empty(tmp_path: Path) -> None:
+    check_folder(tmp_path)
+    check_folder(tmp_path / "new")
+    (tmp_path / "file").touch()
+    for path, what in ((tmp_path, "is not empty"), (tmp_path / "file", "is a file")):
+        with pytest.raises(RunError, match=rf"{what}\n.*a new or empty folder[\s\S]*--out"):
+            check_folder(path)
