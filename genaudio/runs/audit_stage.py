@@ -11,6 +11,7 @@ from genaudio.core.errors import DataError, GenaudioError, RunError
 from genaudio.core.files import write_json
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.reports.data import Table
+from genaudio.runs.audit_sources import enough
 from genaudio.runs.auditing import AuditRequest, run_audit, write_audit
 from genaudio.runs.copy_screen import CopyScreen
 from genaudio.runs.recipe_evaluation import run_embedding
@@ -61,14 +62,13 @@ def run_screen(context: RunContext, tries: int) -> CopyScreen:
 
 
 def _held_out(context: RunContext) -> ClipSet | None:
-    """The validation clips of the run's dataset, None where it has none."""
+    """The validation clips of the run's dataset, None where they are too few to calibrate with."""
     try:
         clips = context.clips("validation")
     except DataError:
         return None
-    return ClipSet.of_clips(
-        clips, seed=context.recipe.seed, source=f"{context.recipe.type_name('dataset')}, validation"
-    )
+    source = f"{context.recipe.type_name('dataset')}, validation"
+    return enough(ClipSet.of_clips(clips, seed=context.recipe.seed, source=source), context.progress)
 
 
 def audit_tables(found: Mapping[str, Any]) -> list[Table]:
