@@ -69,7 +69,7 @@ def _global_options(
 
 
 for _name, _command, _summary in (
-    ("run", run, "Train, sample and report."),
+    ("run", run, "Train, sample, evaluate, audit and report."),
     ("sample", sample, "Generate clips from a trained model."),
     ("vary", vary, "Make variations of a clip."),
     ("inpaint", inpaint, "Make parts of a clip anew."),

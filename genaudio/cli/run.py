@@ -1,4 +1,4 @@
-"""`gen run`: train, sample and report."""
+"""`gen run`: train, sample, evaluate, audit and report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def run(
         list[str] | None, typer.Option("--set", help="Override a value of the recipe: training.steps=100.")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", help="Do this stage alone: train, sample or report. Repeatable.")
+        list[str] | None,
+        typer.Option("--only", help="Do this stage alone: train, sample, evaluate, audit or report. Repeatable."),
     ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Stop after this stage.")] = None,
     force: Annotated[
@@ -26,7 +27,7 @@ def run(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the path of the report alone.")] = False,
 ) -> None:
-    """Train, sample and report, in one run directory. A finished stage is skipped, an interrupted one goes on."""
+    """Train, sample, evaluate, audit and report, in one directory. What is finished is skipped, the rest goes on."""
     from genaudio.core.recipe import open_recipe
     from genaudio.runs.pipeline import run as run_recipe
 

@@ -31,7 +31,7 @@ def sample(
         Path | None,
         typer.Option(
             "--reject-copies",
-            help="Make copies of training clips anew: the folder of those, or a recipe (.yaml) for its dataset.",
+            help="Make copies of training clips anew: their folder, or a recipe (.yaml) for its dataset.",
         ),
     ] = None,
     tries: Annotated[

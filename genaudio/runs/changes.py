@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 STAGES = ("train", "sample", "evaluate", "audit", "report")
-# The first stage that a block of the recipe, or one of its keys, matters to; what is not named matters to training.
-_FIRST_STAGE = {
-    "schedule": "sample",
-    "solver": "sample",
-    "guidance": "sample",
-    "sampling": "sample",
-    "embedding": "evaluate",
-    "metric": "evaluate",
-    "evaluation.reference": "evaluate",
-    "evaluation.reference_clips": "evaluate",
-    "audit": "audit",
-    "report": "report",
-    "name": "report",
+# What is made from the result of a stage: that stage, and those that have to be done again with it.
+_FOLLOWING = {
+    "train": STAGES,
+    "sample": STAGES[1:],
+    "evaluate": ("evaluate", "report"),
+    "audit": ("audit", "report"),
+    "report": ("report",),
+}
+# The stages that a block of the recipe, or one of its keys, matters to; what is not named matters to training.
+_READ_BY: dict[str, tuple[str, ...]] = {
+    "schedule": ("sample",),
+    "solver": ("sample",),
+    "guidance": ("sample",),
+    "sampling": ("sample",),
+    "embedding": ("evaluate", "audit"),
+    "metric": ("evaluate",),
+    "evaluation.reference": ("evaluate",),
+    "evaluation.reference_clips": ("evaluate",),
+    "audit": ("audit",),
+    "report": ("report",),
+    "name": ("audit", "report"),
 }
 # Training goes on from its checkpoints through a change of these: they move no weight of a step.
 _HARMLESS = (
@@ -39,16 +47,22 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
 
 def affected_stages(changes: Mapping[str, tuple[Any, Any]], constant_rate: bool) -> tuple[str, ...]:
     """The stages that have to be done again; `constant_rate` says whether more steps merely continue the training."""
-    first = len(STAGES)
+    read_by: list[str] = []
     for path, (old, new) in changes.items():
         if path in _HARMLESS:
             continue
         if path == "training.steps" and constant_rate and new > old:
-            first = min(first, STAGES.index("sample"))
+            read_by.append("sample")
             continue
         block = path.split(".")[0]
-        first = min(first, STAGES.index(_FIRST_STAGE.get(path, _FIRST_STAGE.get(block, "train"))))
-    return STAGES[first:]
+        read_by += _READ_BY.get(path, _READ_BY.get(block, ("train",)))
+    return with_following(read_by)
+
+
+def with_following(stages: Iterable[str]) -> tuple[str, ...]:
+    """The stages and those that work with what they made, in order."""
+    again = {following for stage in stages for following in _FOLLOWING[stage]}
+    return tuple(stage for stage in STAGES if stage in again)
 
 
 def continues_training(changes: Mapping[str, tuple[Any, Any]]) -> bool:
@@ -58,6 +72,8 @@ def continues_training(changes: Mapping[str, tuple[Any, Any]]) -> bool:
 
 
 def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+        value = {str(number): item for number, item in enumerate(value)}  # components, told apart by their places
     if isinstance(value, Mapping) and value:
         return [leaf for key, item in value.items() for leaf in _leaves(item, f"{path}.{key}" if path else str(key))]
     return [(path, list(value) if isinstance(value, tuple) else value)]

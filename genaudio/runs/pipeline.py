@@ -16,7 +16,7 @@ from genaudio.core.recipe import Recipe, load_recipe
 from genaudio.core.registry import suggestion
 from genaudio.plugins.manager import notify
 from genaudio.runs.allocator import keep_freed_memory
-from genaudio.runs.changes import STAGES, affected_stages, continues_training, differences
+from genaudio.runs.changes import STAGES, affected_stages, continues_training, differences, with_following
 from genaudio.runs.directory import RunDirectory
 from genaudio.runs.progress import ConsoleProgress, clock
 
@@ -83,10 +83,6 @@ def _selected(only: Sequence[str] | None, until: str | None) -> tuple[str, ...]:
     return STAGES[: STAGES.index(until) + 1] if until else STAGES
 
 
-def _first(stages: Sequence[str]) -> int:
-    return min(STAGES.index(stage) for stage in stages)
-
-
 def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> None:
     """See that the directory holds this recipe, putting aside what `force` does again."""
     files, recipe = context.directory, context.recipe
@@ -102,7 +98,7 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
                 f"earlier results to {files.path / 'previous'}",
             )
         # What was made from something that is done again is stale, so it goes too.
-        again = affected_stages(changes, recipe.training.decay == "constant") if changes else STAGES[_first(stages) :]
+        again = affected_stages(changes, recipe.training.decay == "constant") if changes else with_following(stages)
     else:
         changes, again = {}, ()
     if force or not all(files.finished(stage) for stage in stages):

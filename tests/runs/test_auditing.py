@@ -142,8 +142,26 @@ def test_settings_are_checked_like_a_recipe(folders: Path) -> None:
     assert "did you mean" in str(raised.value)
     with pytest.raises(GenaudioError, match="not there"):
         audit_paths(folders / "nothing", folders / "training")
+    (folders / "run").mkdir(exist_ok=True)
+    (folders / "run" / "run.json").write_text("{}")
+    with pytest.raises(RunError, match="what it holds are generated clips"):
+        audit_paths(folders / "generated", folders / "run")
     with pytest.raises(RunError, match=r"--json .* is a folder"):
         audit_paths(folders / "generated", folders / "training", json_file=folders)
+
+
+def test_training_clips_calibrate_each_other_where_a_recipe_holds_out_too_few(folders: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "few.yaml"
+    recipe.write_text(
+        f"name: few\ndataset: {{type: folder, root: '{folders / 'training'}', sample_rate: 16000, duration: 1.5}}\n"
+        "conditioner: null\n"
+    )
+    held_out = genaudio.load_recipe(recipe).dataset.open("validation")
+    assert held_out.size is not None
+    assert 0 < held_out.size < 20
+    statistics = audit_paths(folders / "generated", recipe).as_json()["statistics"]
+    assert statistics["calibrated_on"] == "training clips, each against all others"
+    assert any("no held-out clips" in note for note in statistics["notes"])
 
 
 def test_a_run_is_audited_against_its_dataset(tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:

@@ -30,28 +30,40 @@ def test_a_list_and_a_tuple_of_the_same_values_are_equal():
     assert differences({"a": [1, 2]}, {"a": (1, 2)}) == {}
 
 
+ALL = ("train", "sample", "evaluate", "audit", "report")
+
+
 @pytest.mark.parametrize(
-    ("path", "old", "new", "first"),
+    ("path", "old", "new", "expected"),
     [
-        ("training.learning_rate", 1, 2, "train"),
-        ("dataset.level", 1, 2, "train"),
-        ("seed", 1, 2, "train"),
-        ("solver.order", 1, 2, "sample"),
-        ("guidance.scale", 1, 2, "sample"),
-        ("metric.0.draws", 1, 2, "evaluate"),
-        ("embedding.type", 1, 2, "evaluate"),
-        ("evaluation.reference", 1, 2, "evaluate"),
-        ("evaluation.keep", 1, 2, "train"),  # which weights become the model
-        ("audit.enabled", 1, 2, "audit"),
-        ("report.max_classes", 1, 2, "report"),
-        ("training.workers", 1, 2, None),
-        ("training.steps", 1, 2, "sample"),
-        ("training.steps", 2, 1, "train"),
+        ("training.learning_rate", 1, 2, ALL),
+        ("dataset.level", 1, 2, ALL),
+        ("seed", 1, 2, ALL),
+        ("solver.order", 1, 2, ALL[1:]),
+        ("guidance.scale", 1, 2, ALL[1:]),
+        ("metric.0.draws", 1, 2, ("evaluate", "report")),
+        ("embedding.type", 1, 2, ALL[2:]),
+        ("evaluation.reference", 1, 2, ("evaluate", "report")),
+        ("evaluation.keep", 1, 2, ALL),  # which weights become the model
+        ("audit.enabled", 1, 2, ("audit", "report")),
+        ("report.max_classes", 1, 2, ("report",)),
+        ("training.workers", 1, 2, ()),
+        ("training.steps", 1, 2, ALL[1:]),
+        ("training.steps", 2, 1, ALL),
     ],
 )
-def test_what_a_change_affects(path, old, new, first):
-    stages = ("train", "sample", "evaluate", "audit", "report")
-    assert affected_stages({path: (old, new)}, constant_rate=True) == stages[stages.index(first) if first else 5 :]
+def test_what_a_change_affects(path, old, new, expected):
+    assert affected_stages({path: (old, new)}, constant_rate=True) == expected
+
+
+def test_items_of_a_list_of_components_are_compared_one_by_one():
+    before = {"metric": [{"type": "fad", "draws": 5}, {"type": "kad"}], "multipliers": [1, 2]}
+    after = {"metric": [{"type": "fad", "draws": 6}], "multipliers": [1, 3]}
+    assert differences(before, after) == {
+        "metric.0.draws": (5, 6),
+        "metric.1.type": ("kad", None),
+        "multipliers": ([1, 2], [1, 3]),
+    }
 
 
 def test_more_steps_of_a_falling_rate_start_over():

@@ -69,9 +69,10 @@ def run_audit(request: AuditRequest, *, device: str = "auto", progress: Progress
             device=where,
             progress=progress,
         )
-        measure, notes = _measure(replace(request, generated=generated), where, progress)
+        measure, missing = _measure(replace(request, generated=generated), where, progress)
     except KeyboardInterrupt:
         raise Interrupted("the audit stopped; nothing is written", mend="give it again") from None
+    notes = (*result.statistics["limits"], *missing)
     statistics = {
         **result.statistics,
         "edmsound": None if measure is None else measure.as_json(),

@@ -9,6 +9,7 @@ from typing import cast
 from pydantic import ValidationError
 
 import genaudio
+from genaudio.audit.calibration import FEWEST
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import DataError, RunError
 from genaudio.core.overrides import apply_overrides
@@ -27,6 +28,12 @@ from genaudio.training.device import resolve_device
 def known_and_held_out(training: Path, held_out: Path | None, progress: Progress) -> tuple[ClipSet, ClipSet | None]:
     """The training clips that a path stands for, and real clips that were not trained on, if there are any."""
     others = None if held_out is None else ClipSet.of_folder(held_out)
+    if (training / "run.json").is_file():
+        raise RunError(
+            f"{training} is a run directory: what it holds are generated clips",
+            expected="training clips: a folder, or a recipe",
+            mend=f"give {training / 'recipe.yaml'}",
+        )
     if not is_recipe(training):
         return ClipSet.of_folder(training), others
     recipe = load_recipe(training)
@@ -35,11 +42,22 @@ def known_and_held_out(training: Path, held_out: Path | None, progress: Progress
 
 
 def held_out_clips(dataset: Dataset, seed: int, progress: Progress) -> ClipSet | None:
-    """The validation clips of a dataset, None where it has none."""
+    """The validation clips of a dataset, None where they are too few to calibrate with."""
     try:
-        return dataset_clips(dataset, "validation", seed=seed, progress=progress)
+        return enough(dataset_clips(dataset, "validation", seed=seed, progress=progress), progress)
     except DataError:  # what a dataset says of a split that it does not have
         return None
+
+
+def enough(held_out: ClipSet, progress: Progress) -> ClipSet | None:
+    """Validation clips if a calibration can do with so few; None lets the training clips calibrate each other."""
+    if len(held_out.clips) >= FEWEST:
+        return held_out
+    progress.say(
+        f"audit: {len(held_out.clips)} validation clips, too few to calibrate with (at least {FEWEST}): the training "
+        "clips calibrate each other"
+    )
+    return None
 
 
 def audit_settings(texts: Sequence[str]) -> AuditSettings:

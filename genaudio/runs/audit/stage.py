@@ -10,6 +10,7 @@ from genaudio.evaluation.clip_set import ClipSet
 from genaudio.runs.audit.audit import AuditRequest, run_audit
 from genaudio.runs.audit.files import write_audit
 from genaudio.runs.audit.screen import CopyScreen
+from genaudio.runs.audit.sources import enough
 from genaudio.runs.evaluation.recipe import run_embedding
 from genaudio.training.device import resolve_device
 
@@ -57,11 +58,10 @@ def run_screen(context: RunContext, tries: int) -> CopyScreen:
 
 
 def _held_out(context: RunContext) -> ClipSet | None:
-    """The validation clips of the run's dataset, None where it has none."""
+    """The validation clips of the run's dataset, None where they are too few to calibrate with."""
     try:
         clips = context.clips("validation")
     except DataError:
         return None
-    return ClipSet.of_clips(
-        clips, seed=context.recipe.seed, source=f"{context.recipe.type_name('dataset')}, validation"
-    )
+    source = f"{context.recipe.type_name('dataset')}, validation"
+    return enough(ClipSet.of_clips(clips, seed=context.recipe.seed, source=source), context.progress)

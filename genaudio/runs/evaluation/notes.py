@@ -32,7 +32,7 @@ def notes_on(
         for these, others, text in ((*pair, "generated only"), (*pair[::-1], "in the reference only")):
             if lone := sorted(these - others):
                 named = ", ".join(lone[:_FEW]) + (", …" if len(lone) > _FEW else "")
-                notes.append(f"{len(lone)} classes are {text}: {named}")
+                notes.append(f"{len(lone)} {'class is' if len(lone) == 1 else 'classes are'} {text}: {named}")
     return notes
 
 

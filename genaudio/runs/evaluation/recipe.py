@@ -16,6 +16,7 @@ from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.embeddings.classifier import ClassifierEmbedding
 from genaudio.evaluation.feature_set import FeatureSet
+from genaudio.evaluation.measuring import embed
 from genaudio.evaluation.metrics.base import Metric
 from genaudio.plugins.manager import registry
 from genaudio.runs.blocks import describe
@@ -64,21 +65,23 @@ def check_evaluation(context: RunContext) -> None:
     recipe = context.recipe
     if recipe.evaluation.every is not None:
         best_by(recipe)
-    if not metrics_of(recipe):
-        return
-    reference = recipe.evaluation.reference
-    if reference in SPLITS:
-        context.clips(cast("Split", reference))
-    else:
-        open_reference(Path(reference))
+    if metrics_of(recipe):
+        reference = recipe.evaluation.reference
+        if reference in SPLITS:
+            context.clips(cast("Split", reference))
+        else:
+            open_reference(Path(reference))
+    if metrics_of(recipe) or recipe.audit.enabled:
+        check_embedding(context)
+
+
+def check_embedding(context: RunContext) -> None:
+    """Raise `GenaudioError` if the embedding's weights are not there, or it cannot hear a training clip."""
+    recipe, clips = context.recipe, context.clips("train")
     embedding = recipe.embedding
-    if not (isinstance(embedding, ClassifierEmbedding) and embedding.weights is None):
-        check_weights(embedding)
-
-
-def check_weights(embedding: Embedding) -> None:
-    """Raise `GenaudioError` if the embedding's weights are not there or not what they should be."""
-    _ = embedding.sample_rate, embedding.weights_sha256, embedding.classes
+    if isinstance(embedding, ClassifierEmbedding) and embedding.weights is None:
+        return
+    embed(embedding, str(recipe.type_name("embedding")), clips.clip(0, recipe.seed).waveform[None], clips.sample_rate)
 
 
 @dataclass(frozen=True)

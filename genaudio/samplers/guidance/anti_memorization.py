@@ -40,8 +40,7 @@ class AntiMemorization(Guidance):
 
     memory: str = parameter(
         min_length=1,
-        description="File of training items (genaudio.runs.memory.write_memory); a relative path counts from the "
-        "current directory",
+        description="File of training items (see gen write-memory); a relative path counts from the current directory",
     )
     threshold: float = parameter(0.5, gt=0, lt=1, description="Correlation with a training item that is let stand")
     rounds: int = parameter(2, ge=1, le=16, description="Training items that an estimate is led away from in turn")

@@ -41,7 +41,7 @@ def read_facts(path: str) -> tuple[tuple[int, ...], dict[str, Any]]:
         raise GenaudioError(
             f"the memory {path} cannot be read: {error}",
             expected="a file of training items",
-            mend="write it with genaudio.runs.memory.write_memory; a relative path counts from the current directory",
+            mend="write it with `gen write-memory`; a relative path counts from the current directory",
         ) from error
     if version != str(FORMAT):
         raise GenaudioError(f"the memory {path} has the format {version}", expected=str(FORMAT), mend="write it again")

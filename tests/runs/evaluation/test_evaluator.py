@@ -242,7 +242,7 @@ def test_the_clips_of_a_recipes_dataset_are_a_reference(generated):
     assert str(clips.folder) == "procedural, test"
     results = Evaluator(request(generated, clips, {"fad": FAD(draws=0)})).results()
     assert (results["reference"]["source"], results["reference"]["clips"]) == ("procedural, test", 8)
-    assert "1 classes are in the reference only: metal" in results["notes"]
+    assert "1 class is in the reference only: metal" in results["notes"]
 
 
 def test_notes_tell_where_sets_differ_in_more_than_sound():

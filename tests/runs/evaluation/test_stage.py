@@ -77,6 +77,18 @@ def test_a_reference_that_is_not_there_is_said_before_training(tiny_recipe: Path
     assert not (tmp_path / "run/checkpoints").exists()
 
 
+def test_an_embedding_that_cannot_hear_the_clips_is_said_before_training(tiny_recipe: Path, tmp_path: Path) -> None:
+    long = "dataset={type: procedural, sample_rate: 8000, duration: 1.0, classes: [metal, rain]}"
+    no_weights = "embedding={type: vggish, weights: '" + str(tiny_recipe) + "'}"
+    for changes, message in (
+        ([long, no_weights], "tiny.yaml"),  # a file, and no weights
+        ([no_weights], "0.125 s at 16000 Hz"),  # clips that are too short for it
+    ):
+        with pytest.raises(GenaudioError, match=message):
+            genaudio.run(tiny(tiny_recipe, *changes), tmp_path / "run", quiet=True)
+        assert not (tmp_path / "run/recipe.yaml").exists()
+
+
 def test_a_folder_may_be_the_reference(tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
     run = shutil.copytree(tiny_run, tmp_path / "run")
     genaudio.run(tiny(tiny_recipe, f"evaluation.reference={tiny_run}"), run, force=True, quiet=True)
