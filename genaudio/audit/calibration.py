@@ -19,16 +19,16 @@ from torch import Tensor
 from genaudio.core.errors import DataError
 
 FEWEST = 20  # clips that a calibration needs
-_PRIOR = 12.0  # clips that the scores of all classes are worth in a class's own location and spread
-_DRAWS = 200
-_COVERAGE = 0.9
+_PRIOR = 20.0  # clips that the scores of all classes are worth in a class's own location and spread
+_DRAWS = 500
+_COVERAGE = 0.98
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Thresholds by class, None for clips of no known class; what lies beyond them at the rate asked for.
 
-    `level`: the standardised score that the share asked for exceeds by the fit; `interval`: its 90% bootstrap interval.
+    `level`: the standardised score that the share asked for exceeds by the fit; `interval`: its 98% bootstrap interval.
     """
 
     thresholds: Mapping[str | None, float]
@@ -46,7 +46,7 @@ class Calibration:
             "thresholds": {"all" if label is None else label: value for label, value in self.thresholds.items()},
             "counts": {"all" if label is None else label: value for label, value in self.counts.items()},
             "standardised_level": self.level,
-            "standardised_interval_90": list(self.interval),
+            "standardised_interval_98": list(self.interval),
         }
 
 
@@ -61,7 +61,7 @@ def calibrate(
 ) -> Calibration:
     """Thresholds from the scores of real clips, `(n,)`; raises `DataError` if they are too few.
 
-    `confident`: they are at the upper end of the interval, so that the rate is kept with 95% confidence, not only on
+    `confident`: they are at the upper end of the interval, so that the rate is kept with 99% confidence, not only on
     average.
     """
     if len(scores) < FEWEST:
