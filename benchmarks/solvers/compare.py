@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from grids import BUDGETS, ENDINGS
-from ours import DEFAULT, TUNED, TUNED_ORDERS, default, default_row, fixed_rows, tuned_row
+from ours import DEFAULT, TUNED, TUNED_SETTINGS, default, default_row, fixed_rows, tuned_row
 from peers import Row, Table, best, measure, single, versions
 from problems import MIXTURES, NAMES
 from reference import REPORT_SEED, ends
@@ -36,7 +36,7 @@ def cells(name: str, theirs: Table, items: int, budgets: tuple[int, ...], tuned:
             fixed.rows = fixed_rows(name, exact, nfe, ending)
             record: Row = {"problem": name, "nfe": nfe, "ending": ending, "peers": best(theirs, ending, nfe)}
             record |= {DEFAULT: default_row(name, exact, nfe, ending), "fixed": best(fixed, ending, nfe)}
-            if tuned and ending == "B" and nfe in TUNED_ORDERS and name in MIXTURES:
+            if tuned and ending == "B" and nfe in TUNED_SETTINGS and name in MIXTURES:
                 record[TUNED] = tuned_row(name, exact, nfe)
             found.append(record)
     return found
