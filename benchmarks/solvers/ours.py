@@ -37,7 +37,7 @@ from genaudio.samplers.unipc import UniPC
 
 DEFAULT, TUNED = "default", "tuned"
 TUNING_SEEDS = (101, 102)  # of the trajectories to fit, and of those to choose by
-TUNING_SOLVES = (200, 30)  # of a search: so many, and so many more for each evaluation
+TUNING_SOLVES = (200, 30, 500)  # of a search: so many, so many more for each evaluation, and at most
 LOWEST = (SIGMA_MIN, 0.3)  # of the last level above 0
 # Noises to tune on. Of each block the fragile ones are kept, and some that stand for the rest of all blocks.
 BLOCKS, BLOCK, FRAGILE, OTHERS = 64, 256, 12, 4
@@ -64,8 +64,8 @@ class Setting(NamedTuple):
 TUNED_SETTINGS = {  # what is tried at a budget
     5: (Setting(3, False, 1.45, "angle"), Setting(2, False, 2), Setting(2, True, 1), Setting(3, True, 0.5)),
     8: (Setting(3, True, 1.5, "angle"), Setting(2, True, 1), Setting(3, True, 1)),
-    10: (Setting(3, True, 1.5, "angle"), Setting(4, True, 1, "angle"), Setting(3, True, 1)),
-    15: (Setting(4, True, 1, "angle"), Setting(4, True, 0.5)),
+    10: (Setting(3, True, 1.5, "angle"), Setting(4, True, 0.5)),
+    15: (Setting(4, True, 1, "angle"),),
     20: (Setting(4, True, 1, "angle"),),
 }
 Grid = Callable[[int, str], list[float]]  # (steps, ending)
@@ -175,7 +175,7 @@ def tuned(name: str, nfe: int) -> tuple[Setting, list[float]]:
     found = []
     for setting in TUNED_SETTINGS[nfe]:
         known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        most = TUNING_SOLVES[0] + TUNING_SOLVES[1] * nfe
+        most = min(TUNING_SOLVES[0] + TUNING_SOLVES[1] * nfe, TUNING_SOLVES[2])
         label = f"{setting}, {nfe} evaluations, {most} solves, {LOWEST}, {BLOCKS, BLOCK, FRAGILE, OTHERS}"
         if label not in known:
             fit, judge = (fragile(name, seed) for seed in TUNING_SEEDS)

@@ -27,8 +27,8 @@ class Band:
 
 
 BANDS = (
-    Band(6, 3, False, "angle", 1.45, 0.5, 0.57, 1.1),
-    Band(8, 3, True, "angle", 1.5, 1.0, 0.22, 1.0),
+    Band(6, 4, False, "angle", 1.38, 0.65, 0.56, 1.2),
+    Band(8, 3, True, "angle", 1.5, 1.0, 0.26, 1.1),
     Band(12, 3, True, "angle", 1.5, 0.95, 0.3, 1.25),
     Band(17, 4, True, "angle", 1.1, 1.0, 0.45, 1.65),
     Band(28, 4, True, "log_sigma", 1.0, 1.35, 0.5, 2.2),
