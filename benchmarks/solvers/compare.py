@@ -16,27 +16,33 @@ from typing import Any
 
 import torch
 from grids import BUDGETS, ENDINGS
-from ours import DEFAULT, TUNED, TUNED_ORDERS, default, default_row, fixed_rows, tuned_row
+from ours import DEFAULT, TUNED, TUNED_SETTINGS, default, default_row, fixed_rows, tuned_row
 from peers import Row, Table, best, measure, single, versions
 from problems import MIXTURES, NAMES
 from reference import REPORT_SEED, ends
-from report import csv_text, means, plot, replace_between_markers, table
+from report import csv_text, means, pick, plot, replace_between_markers, table
 
 DOCS = Path(__file__).parents[2] / "docs"
 QUICK_PROBLEMS, QUICK_BUDGETS = ("line", "grid"), (5, 10, 20)
 
 
-def cells(name: str, theirs: Table, items: int, budgets: tuple[int, ...], tuned: bool) -> list[Row]:
-    """A record a budget and ending: the peers' best, the default, the tuned schedule, the best of the fixed solvers."""
+def cells(name: str, theirs: Table, items: int, budgets: tuple[int, ...], tuned: bool, earlier: list[Row]) -> list[Row]:
+    """A record a budget and ending: the peers' best, the default, the tuned schedule, the best of the fixed solvers.
+
+    The last are taken from `earlier` records where they are there.
+    """
     exact = ends(name, items, REPORT_SEED)
     found = []
     for nfe in budgets:
         for ending in ENDINGS:
-            fixed = Table()
-            fixed.rows = fixed_rows(name, exact, nfe, ending)
+            before = pick(earlier, problem=name, nfe=nfe, ending=ending)
+            if before is None:
+                fixed = Table()
+                fixed.rows = fixed_rows(name, exact, nfe, ending)
             record: Row = {"problem": name, "nfe": nfe, "ending": ending, "peers": best(theirs, ending, nfe)}
-            record |= {DEFAULT: default_row(name, exact, nfe, ending), "fixed": best(fixed, ending, nfe)}
-            if tuned and ending == "B" and nfe in TUNED_ORDERS and name in MIXTURES:
+            record[DEFAULT] = default_row(name, exact, nfe, ending)
+            record["fixed"] = before["fixed"] if before else best(fixed, ending, nfe)
+            if tuned and ending == "B" and nfe in TUNED_SETTINGS and name in MIXTURES:
                 record[TUNED] = tuned_row(name, exact, nfe)
             found.append(record)
     return found
@@ -60,18 +66,26 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=256)
     parser.add_argument("--problem", choices=NAMES, action="append", help="several times for several; all without it")
     parser.add_argument("--no-tuned", action="store_true", help="leave the search for tuned schedules out")
+    parser.add_argument(
+        "--earlier",
+        type=Path,
+        help="results.json with the cells of our solvers on the peers' grids, to save their time",
+    )
     parser.add_argument("--docs", action="store_true", help="put figure and table into docs/solver-laboratory.md")
     options = parser.parse_args()
     torch.set_num_threads(1)
     problems = options.problem or (QUICK_PROBLEMS if options.quick else NAMES)
     budgets = QUICK_BUDGETS if options.quick else BUDGETS
     items = 64 if options.quick else options.items
+    earlier: Row = json.loads(options.earlier.read_text(encoding="utf-8")) if options.earlier else {"cells": []}
+    if options.earlier and (earlier["items"], earlier["seed"]) != (items, REPORT_SEED):
+        raise SystemExit(f"{options.earlier} has other noises")
     records: list[Row] = []
     tables: dict[str, Table] = {}
     for name in problems:
         start = time.perf_counter()
         tables[name] = measure(name, items, REPORT_SEED, budgets)
-        records += cells(name, tables[name], items, budgets, not options.no_tuned)
+        records += cells(name, tables[name], items, budgets, not options.no_tuned, earlier["cells"])
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
     mixtures = [each for name, each in tables.items() if name in MIXTURES]
     one = [single(mixtures, ending, nfe) for ending in ENDINGS for nfe in budgets] if mixtures else []

@@ -11,13 +11,13 @@ import json
 from collections.abc import Callable
 from functools import cache, partial
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from grids import GRIDS, levels
 from peers import STOPS, Counted, Row, gaussian, key, summary
 from problems import SIGMA_DATA, SIGMA_MAX, SIGMA_MIN, bench
-from reference import Ends, cache_folder, fingerprint
+from reference import Ends, cache_folder, fingerprint, item_errors
 from torch import Tensor
 
 from genaudio.samplers.auto import Auto
@@ -31,18 +31,42 @@ from genaudio.samplers.lms import LMS
 from genaudio.samplers.schedules.auto import Auto as AutoSchedule
 from genaudio.samplers.schedules.base import Schedule
 from genaudio.samplers.schedules.exponential import Exponential
+from genaudio.samplers.schedules.sinh import Sinh
 from genaudio.samplers.tuning import Trajectories, tune
 from genaudio.samplers.unipc import UniPC
 
 DEFAULT, TUNED = "default", "tuned"
 TUNING_SEEDS = (101, 102)  # of the trajectories to fit, and of those to choose by
-TUNING_ITEMS, TUNING_SOLVES = 1024, 500
-TUNED_ORDERS = {  # (order, corrector) that are tried at a budget
-    5: ((2, False), (3, False)),
-    8: ((2, True), (3, False), (3, True)),
-    10: ((3, False), (3, True), (4, True)),
-    15: ((3, True), (4, True), (5, True)),
-    20: ((4, True), (5, True)),
+TUNING_SOLVES = (200, 30, 500)  # of a search: so many, so many more for each evaluation, and at most
+LOWEST = (SIGMA_MIN, 0.3)  # of the last level above 0
+# Noises to tune on. Of each block the fragile ones are kept, and some that stand for the rest of all blocks.
+BLOCKS, BLOCK, FRAGILE, OTHERS = 64, 256, 12, 4
+
+
+START = Sinh(centre=1.0, width_above=0.4, width_below=1.5, sigma_data=SIGMA_DATA)
+PROBE = ExponentialIntegrator(order=3, corrector=True, prediction="velocity", basis="angle", sigma_data=SIGMA_DATA)
+
+
+class Setting(NamedTuple):
+    """A solver of the family that `auto` is of, to tune a grid for; `scale` is of its sigma_data, in the data's."""
+
+    order: int
+    corrector: bool
+    scale: float
+    basis: str = "log_sigma"
+
+    def solver(self) -> ExponentialIntegrator:
+        """The one that these fields describe."""
+        fields = {"order": self.order, "corrector": self.corrector, "basis": self.basis, "warmup": "ramp"}
+        return ExponentialIntegrator(prediction="velocity", sigma_data=self.scale * SIGMA_DATA, **fields)
+
+
+TUNED_SETTINGS = {  # what is tried at a budget
+    5: (Setting(3, False, 1.45, "angle"), Setting(2, False, 2), Setting(2, True, 1), Setting(3, True, 0.5)),
+    8: (Setting(3, True, 1.5, "angle"), Setting(2, True, 1), Setting(3, True, 1)),
+    10: (Setting(3, True, 1.5, "angle"), Setting(4, True, 0.5)),
+    15: (Setting(4, True, 1, "angle"),),
+    20: (Setting(4, True, 1, "angle"),),
 }
 Grid = Callable[[int, str], list[float]]  # (steps, ending)
 
@@ -134,48 +158,63 @@ def default_row(name: str, exact: Ends, nfe: int, ending: str) -> Row:
 
 def tuned_row(name: str, exact: Ends, nfe: int) -> Row:
     """Of a schedule tuned to problem, solver and budget; ends at 0."""
-    order, corrector, grid = tuned(name, nfe)
+    setting, grid = tuned(name, nfe)
     denoise = bench(name).denoise
-    result = solve(_velocity(order, corrector), denoise, SIGMA_MAX * exact.noise, grid)
+    result = solve(setting.solver(), denoise, SIGMA_MAX * exact.noise, grid)
     row = {**summary(result, exact, "B", denoise), "steps": len(grid) - 1, "levels": grid}
-    return row | {"order": order, "corrector": corrector}
-
-
-def _velocity(order: int, corrector: bool) -> ExponentialIntegrator:
-    """The solver that `auto` is, of any order."""
-    fields = {"order": order, "corrector": corrector, "sigma_data": SIGMA_DATA, "warmup": "ramp"}
-    return ExponentialIntegrator(prediction="velocity", **fields)
+    return row | {"solver": setting._asdict()}
 
 
 @cache
-def tuned(name: str, nfe: int) -> tuple[int, bool, list[float]]:
-    """Order, corrector and levels: of the orders that suit the budget, the one whose tuned grid is best on others.
+def tuned(name: str, nfe: int) -> tuple[Setting, list[float]]:
+    """Of the settings that suit the budget the one whose tuned grid is best on other noises, and that grid.
 
     From disk, or searched now.
     """
-    problem = bench(name)
-    path = cache_folder() / f"tuned-{fingerprint(problem, TUNING_ITEMS, TUNING_SEEDS[0])}.json"
-    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path = cache_folder() / f"tuned-{fingerprint(bench(name), BLOCK, TUNING_SEEDS[0])}.json"
     found = []
-    for order, corrector in TUNED_ORDERS[nfe]:
-        label = f"order {order}, corrector {corrector}, {nfe} evaluations, {TUNING_SOLVES} solves"
+    for setting in TUNED_SETTINGS[nfe]:
+        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        most = min(TUNING_SOLVES[0] + TUNING_SOLVES[1] * nfe, TUNING_SOLVES[2])
+        label = f"{setting}, {nfe} evaluations, {most} solves, {LOWEST}, {BLOCKS, BLOCK, FRAGILE, OTHERS}"
         if label not in known:
-            fit, judge = (fine(name, seed) for seed in TUNING_SEEDS)
-            start = default(nfe)[1].sigmas(nfe, SIGMA_MIN, SIGMA_MAX)
+            fit, judge = (fragile(name, seed) for seed in TUNING_SEEDS)
+            start = START.sigmas(nfe, SIGMA_MIN, SIGMA_MAX)
+            fields = {"measure": block_error, "lowest": LOWEST, "max_solves": most}
             with torch.no_grad():
-                best = tune(_velocity(order, corrector), *fit, start, held_out=judge, max_solves=TUNING_SOLVES)
+                best = tune(setting.solver(), *fit, start, held_out=judge, **fields)
             known[label] = [best.error, best.sigmas.tolist()]
             path.write_text(json.dumps(known, indent=0), encoding="utf-8")
-        found.append((known[label][0], order, corrector, known[label][1]))
+        found.append((known[label][0], setting, known[label][1]))
     return min(found)[1:]
 
 
 @cache
-def fine(name: str, seed: int) -> Trajectories:
-    """Trajectories to tune on: their ends need not be exact to 1e-10, so 3,000 steps of order 5 will do."""
+def fragile(name: str, seed: int) -> Trajectories:
+    """Trajectories to tune on: `OTHERS` items of each block, block by block, then the `FRAGILE` ones of each.
+
+    Fragile are those that move most between 10 and 40 evaluations of a solver: they end near the border between two
+    modes, and a schedule that is a little worse there sends some of them to the other side. Ends need not be exact to
+    1e-10, so 500 steps of order 5 will do.
+    """
     problem = bench(name)
-    x = SIGMA_MAX * problem.noise(TUNING_ITEMS, seed)
-    solver = ExponentialIntegrator(order=5, corrector=True, prediction="velocity", sigma_data=SIGMA_DATA)
+    x = SIGMA_MAX * problem.noise(BLOCKS * BLOCK, seed)
+    kept: list[list[Tensor]] = [[], []]
     with torch.no_grad():
-        end = solver.solve(problem.denoise, x, Exponential().sigmas(3000, SIGMA_MIN / 100, SIGMA_MAX))
-    return Trajectories(problem.denoise, x, end)
+        for block in x.split(BLOCK):
+            ends = [solve(PROBE, problem.denoise, block, grid_of(START)(nfe, "B")) for nfe in (10, 40)]
+            order = item_errors(*ends).argsort(descending=True)
+            kept[0].append(block[order[FRAGILE:].sort().values[:OTHERS]])
+            kept[1].append(block[order[:FRAGILE]])
+        x = torch.cat([*kept[0], *kept[1]])
+        solver = ExponentialIntegrator(order=5, corrector=True, prediction="velocity", sigma_data=SIGMA_DATA)
+        sigmas = Exponential().sigmas(500, SIGMA_MIN / 100, SIGMA_MAX)
+        reference = torch.cat([solver.solve(problem.denoise, part, sigmas) for part in x.split(BLOCK)])
+    return Trajectories(problem.denoise, x, reference)
+
+
+def block_error(each: Tensor) -> float:
+    """Of items' errors in the order of `fragile`: the geometric mean over blocks of the root mean square."""
+    square = each.square()
+    others, fragile = square[: BLOCKS * OTHERS].mean(), square[BLOCKS * OTHERS :].view(BLOCKS, FRAGILE).sum(1)
+    return float((((BLOCK - FRAGILE) * others + fragile) / BLOCK).log().mean().div(2).exp())

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -67,18 +67,27 @@ class FullMixture:
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """E[clean | x]."""
-        log, clean = self.parts(x, sigma)
-        return (log.softmax(0)[..., None] * clean).sum(0)
+        log, rotated = self.parts(x, sigma)
+        share = log.softmax(1)
+        gain = self.values / (self.values + sigma**2)
+        return share @ self.means + (rotated * gain * share[..., None]).flatten(1) @ self._axes.T
 
     def parts(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-        """Log weight (components, items) and estimate (components, items, d) of each component."""
-        rotated = (
-            torch.einsum("nd,kde->kne", x, self.vectors) - torch.einsum("kd,kde->ke", self.means, self.vectors)[:, None]
-        )
-        variance = (self.values + sigma**2)[:, None]
-        log = self.weights.log()[:, None] - 0.5 * (rotated.square() / variance + variance.log()).sum(-1)
-        gain = self.values[:, None] / variance
-        return log, self.means[:, None] + torch.einsum("kne,kde->knd", gain * rotated, self.vectors)
+        """Log weight of each component (items, components), and x - mean along its axes (items, components, d)."""
+        rotated = torch.addmm(-self._places, x, self._axes).view(len(x), *self.values.shape)
+        variance = self.values + sigma**2
+        distance = torch.einsum("nkd,kd->nk", rotated.square(), 1 / variance)
+        return self.weights.log() - 0.5 * (distance + variance.log().sum(-1)), rotated
+
+    @cached_property
+    def _axes(self) -> Tensor:
+        """All eigenvectors side by side: (d, components * d)."""
+        return self.vectors.transpose(0, 1).flatten(1)
+
+    @cached_property
+    def _places(self) -> Tensor:
+        """The means along them: (components * d,)."""
+        return torch.einsum("kd,kde->ke", self.means, self.vectors).flatten()
 
 
 @dataclass(frozen=True)
@@ -185,7 +194,7 @@ def fitted(data: Tensor, components: int) -> FullMixture:
     weights = torch.full((components,), 1 / components, dtype=DOUBLE)
     for _ in range(30):
         log, _ = FullMixture.of(means, covariances, weights).parts(data, 0.0)
-        share = log.softmax(0)
+        share = log.softmax(1).T
         mass = share.sum(1)
         weights, means = mass / count, share @ data / mass[:, None]
         gap = data - means[:, None]

@@ -31,7 +31,7 @@ from genaudio.samplers.tuning import RHOS, Trajectories, Tuning, tune
 from genaudio.training.interrupt import StopRequest, stop_on_signal
 
 HIGHEST_LAST = 50.0  # times sigma_min: how far up the last level may move
-_JUDGED = len(RHOS) + 4  # grids that are tried on the validation noises at the end
+_JUDGED = 2 * len(RHOS) + 4  # at most: grids that are tried on the validation noises at the end
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ _FINE = 128  # steps from which on the start keeps the order; below, its evaluat
 
 
 class Auto(Solver):
-    """An exponential integrator on velocity prediction, its order and corrector chosen by the number of evaluations.
+    """An exponential integrator on velocity prediction, the rest of it chosen by the number of evaluations.
 
     The choice (`genaudio/samplers/defaults.py`) is from docs/solver-laboratory.md and goes with `schedule: auto`. A
     manifest names what was chosen. With guidance that is strong and steps that are few, a lower order is safer:
@@ -30,11 +30,11 @@ class Auto(Solver):
 
     def evaluations(self, num_steps: int) -> int:
         """One a step, from 128 steps on 6 more."""
-        return self._chosen(num_steps).evaluations(num_steps)
+        return self._chosen(num_steps, number(self.sigma_data)).evaluations(num_steps)
 
     def fitted(self, sigma_data: float, nfe: int) -> ExponentialIntegrator:
         """The solver for a budget of `nfe` evaluations."""
-        return self._chosen(nfe).fitted(sigma_data, nfe)
+        return self._chosen(nfe, sigma_data if self.sigma_data == "auto" else self.sigma_data)
 
     def solve(
         self,
@@ -46,15 +46,16 @@ class Auto(Solver):
         callback: Callback | None = None,
     ) -> Tensor:
         """The end of the trajectory, by the solver for as many evaluations as there are steps."""
-        chosen = self._chosen(len(checked_levels(sigmas)) - 1).fitted(number(self.sigma_data), 0)
+        chosen = self._chosen(len(checked_levels(sigmas)) - 1, number(self.sigma_data))
         return chosen.solve(denoiser, x, sigmas, generator=generator, callback=callback)
 
-    def _chosen(self, nfe: int) -> ExponentialIntegrator:
+    def _chosen(self, nfe: int, sigma_data: float) -> ExponentialIntegrator:
         chosen = band(nfe)
         return ExponentialIntegrator(
             order=chosen.order,
             prediction="velocity",
             corrector=chosen.corrector,
-            sigma_data=self.sigma_data,
+            basis=chosen.basis,
+            sigma_data=chosen.scale * sigma_data,
             warmup="singlestep" if nfe >= _FINE else "ramp",
         )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from genaudio.samplers.exponential import Basis
+
 
 @dataclass(frozen=True)
 class Band:
@@ -17,18 +19,20 @@ class Band:
     most: float  # evaluations, this many included
     order: Literal[2, 3, 4, 5]
     corrector: bool
+    basis: Basis
+    scale: float  # sigma_data of the prediction, as a multiple of the data's
     centre: float
     width_above: float
     width_below: float
 
 
 BANDS = (
-    Band(6, 2, False, 1.1, 0.5, 1.8),
-    Band(8, 2, True, 1.35, 0.2, 1.3),
-    Band(12, 3, True, 1.2, 0.35, 1.65),
-    Band(17, 3, True, 1.4, 0.35, 1.9),
-    Band(28, 4, True, 1.35, 0.5, 2.2),
-    Band(float("inf"), 5, True, 0.85, 0.47, 2.0),
+    Band(6, 4, False, "angle", 1.38, 0.65, 0.56, 1.2),
+    Band(8, 3, True, "angle", 1.5, 1.0, 0.26, 1.1),
+    Band(12, 3, True, "angle", 1.5, 0.95, 0.3, 1.25),
+    Band(17, 4, True, "angle", 1.1, 1.0, 0.45, 1.65),
+    Band(28, 4, True, "log_sigma", 1.0, 1.35, 0.5, 2.2),
+    Band(float("inf"), 5, True, "log_sigma", 1.0, 0.85, 0.47, 2.0),
 )
 
 

@@ -2,7 +2,7 @@
 
 The error is that of the ends of trajectories against their exact ends. Its root mean square is dominated by the few
 items that end in another mode, on which it depends with jumps. So the search (`grid_search`) first fits the other
-items, and then looks after the plain root mean square. What is returned is chosen on trajectories that it has not seen.
+items, and then looks after the root mean square. What is returned is chosen on trajectories that it has not seen.
 
 Shapes: x, reference (items, ...); sigmas (num_steps + 1,), float64, falling to 0.
 """
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
 from genaudio.samplers.base import Denoiser, Solver, checked_levels
-from genaudio.samplers.grid_search import GridSearch
+from genaudio.samplers.grid_search import GridSearch, Measure, typical_error
 from genaudio.samplers.schedules.karras import Karras
 
 RHOS = (7.0, 4.0, 100.0)  # of further starts; at 100 the levels are all but uniform in ln(sigma)
@@ -38,13 +38,13 @@ class Trajectories(NamedTuple):
 class Tuning:
     """A tuned grid, and its error beside that of the grid that the search was given.
 
-    Errors are root mean squares relative to that of the reference, on the held-out trajectories if there are any.
+    Errors are root mean squares (`relative_error`), on the held-out trajectories if there are any.
     """
 
     sigmas: Tensor
     error: float
     error_before: float
-    found: str  # what was chosen: "given", "karras, rho 7", …, or "search"
+    found: str  # what was chosen: "given", "karras, rho 7, to 0.002", …, or "search"
     solves: int  # of the batch; those of the held-out trajectories are not counted
 
 
@@ -56,6 +56,7 @@ def tune(
     start: Tensor,
     *,
     held_out: Trajectories | None = None,
+    measure: Measure = typical_error,
     lowest: tuple[float, float] | None = None,
     seed: int = 0,
     max_solves: int = 200,
@@ -65,8 +66,10 @@ def tune(
     """The grid of `len(start) - 1` steps with which `solver` ends nearest to `reference`, never worse than `start`.
 
     `x` (items, ...) lies at the noise level `start[0]`, which stays; `reference` is where it ends at sigma = 0. The
-    last level above 0 stays too, or moves within `lowest`. Further searches start from Karras' grids. The grid is
+    last level above 0 stays too, or moves within `lowest`. Further searches start from Karras' grids, down to the last
+    level and to the middle of `lowest`. The grid is
     chosen among all starts and what the search found, by the error on `held_out` (without it, on `x` itself).
+    `measure` makes one error of the items' errors (items,), here and there.
 
     `on_solve(solves, error)` hears of each of at most `max_solves` solves of the batch, and of the least error so far;
     where `stop()` says so the search ends early, and the best so far is chosen. Equal arguments give equal grids.
@@ -77,7 +80,7 @@ def tune(
     judge = held_out or Trajectories(denoiser, x, reference)
     given = torch.tensor(levels, dtype=torch.float64)
     if steps == 1:  # from the highest level to 0: nothing to tune
-        error = relative_error(solver.solve(judge.denoiser, judge.x, given), judge.reference)
+        error = relative_error(solver.solve(judge.denoiser, judge.x, given), judge.reference, measure)
         return Tuning(given, error, error, GIVEN, 0)
     lowest = lowest or (levels[-2], levels[-2])
     if not 0 < lowest[0] <= lowest[1] < levels[0]:
@@ -86,16 +89,23 @@ def tune(
             expected=f"a range above 0 and below the first level, which is {levels[0]:g}",
         )
     starts = [(GIVEN, given)]
-    starts += [(f"karras, rho {rho:g}", Karras(rho=rho).sigmas(steps, levels[-2], levels[0])) for rho in RHOS]
+    ends = (levels[-2], math.sqrt(lowest[0] * lowest[1])) if lowest[0] < lowest[1] else (levels[-2],)
+    starts += [
+        (f"karras, rho {rho:g}, to {end:.3g}", Karras(rho=rho).sigmas(steps, end, levels[0]))
+        for end in ends
+        for rho in RHOS
+    ]
     exact = _host(reference)
     size = _rms(exact)
 
     def residual(grid: Tensor) -> Tensor:
         return (_host(solver.solve(denoiser, x, grid)) - exact).flatten(1) / size
 
-    search = GridSearch(residual, levels[0], lowest, max_solves, stop, on_solve)
+    search = GridSearch(residual, levels[0], lowest, max_solves, measure, stop, on_solve)
     candidates = [*starts, *(("search", grid) for grid in search.run([grid for _, grid in starts], seed))]
-    errors = [relative_error(solver.solve(judge.denoiser, judge.x, grid), judge.reference) for _, grid in candidates]
+    errors = [
+        relative_error(solver.solve(judge.denoiser, judge.x, grid), judge.reference, measure) for _, grid in candidates
+    ]
     if not math.isfinite(errors[0]):
         raise GenaudioError(
             f"{type(solver).__name__} on the grid that was given ends at values that are not finite",
@@ -107,9 +117,10 @@ def tune(
     return Tuning(sigmas, errors[best], errors[0], found, search.solves)
 
 
-def relative_error(end: Tensor, reference: Tensor) -> float:
-    """Root mean square of the difference over all items, relative to the reference's root mean square."""
-    return _rms(_host(end) - _host(reference)) / _rms(reference)
+def relative_error(end: Tensor, reference: Tensor, measure: Measure = typical_error) -> float:
+    """What `measure` makes of the root mean squares of the items' differences, relative to the reference's."""
+    each = (_host(end) - _host(reference)).flatten(1).square().mean(1).sqrt()
+    return measure(each) / _rms(reference)
 
 
 def _rms(x: Tensor) -> float:

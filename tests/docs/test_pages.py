@@ -125,5 +125,6 @@ def test_the_bands_of_the_default_are_those_of_the_code() -> None:
     text = (ROOT / "docs" / "solvers.md").read_text(encoding="utf-8")
     for band in BANDS:
         corrector = "yes" if band.corrector else "no"
-        row = f"| {band.order} | {corrector} | {band.centre:g}, {band.width_above:g}, {band.width_below:g} |"
+        solver = f"| `{band.basis}` | {band.scale:g} | {band.order} | {corrector} |"
+        row = f"{solver} {band.centre:g}, {band.width_above:g}, {band.width_below:g} |"
         assert row in text
