@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from genaudio.audit.comparison import Comparer, Comparison, Query
+from genaudio.audit.comparison import Comparer, Comparison, Query, enough_sound
 from genaudio.audit.embedding import ClipEmbedder
 from genaudio.audit.library import PatchLibrary
 from genaudio.audit.listening import Listener
@@ -73,8 +73,16 @@ class Auditor:
         self._listener = Listener(self._settings, self._training, progress)
         self._embedder = None if embedding is None else ClipEmbedder(embedding, self._training, where, progress)
         self._library = PatchLibrary(self._listener.whitening.components, where)
+        heard = 0
         for sound in self._listener.sounds(self._training, "training clips"):
             self._library.add(sound)
+            heard += enough_sound(sound, self._settings)
+        if not heard:
+            raise DataError(
+                f"{len(self._training)} training clips, none of which holds {self._settings.patch:g} s of sound",
+                expected="clips that are longer than a patch",
+                mend="give longer clips, or set a shorter patch",
+            )
         embedded = self._embedder.training if self._embedder is not None else None
         self._comparer = Comparer(self._library, self._settings, embedded)
         self._judge, self._calibration = self._calibrated(None if held_out is None else held_out.clips)
@@ -102,13 +110,15 @@ class Auditor:
         labels = [clip.label if self._settings.use_labels else None for clip in clips]
         comparisons = list(self._compared(clips, excluded, "calibration clips"))
         copies = [number for number, found in enumerate(comparisons) if is_copy(found, self._settings)]
-        real = [number for number in range(len(clips)) if number not in set(copies)]
+        mute = [number for number, found in enumerate(comparisons) if not found.candidates]
+        real = [number for number in range(len(clips)) if number not in {*copies, *mute}]
         judge = calibrated([comparisons[n] for n in real], [labels[n] for n in real], self._settings)
         facts = {
             "false_alarm_rate": self._settings.false_alarm_rate,
             "calibrated_on": "training clips, each against all others" if held_out is None else "held-out clips",
             "calibration_clips": len(real),
             "calibration_copies": [str(clips[number].path) for number in copies],
+            "calibration_clips_without_sound": len(mute),
             "scores": judge.scores.as_json(),
             "stretches": judge.stretches.as_json(),
             "usual_stretch": judge.scorer.chance,

@@ -103,8 +103,7 @@ class Comparer:
         settings, library, sound = self._settings, self._library, query.sound
         coverage, embedding = torch.zeros(2, len(library))
         rankings = []
-        sounding = int((sound.patch_loudness > SILENT).sum())
-        if sounding >= settings.patch_frames:  # else there is too little sound to be like anything
+        if enough_sound(sound, settings):
             coverage = nearest.mean(0)
             width = max(1, min(len(nearest), round(settings.local_window / settings.hop / _STRIDE)))
             rankings = [coverage, _moving_average(nearest, width).amax(0)]
@@ -124,6 +123,11 @@ class Comparer:
             for number in alignments
         }
         return Comparison(sound, likeness, claims)
+
+
+def enough_sound(sound: Sound, settings: AuditSettings) -> bool:
+    """Whether a clip holds as much sound as a patch is long: less is too little to be like anything."""
+    return int((sound.patch_loudness > SILENT).sum()) >= settings.patch_frames
 
 
 def _first(ranking: Tensor, count: int, barred: list[int]) -> list[int]:

@@ -69,6 +69,8 @@ class PatchLibrary:
         """`(patches, clips)`, on the CPU: how near each query comes to each clip, never below 0."""
         queries = queries.to(self._device)
         result = torch.zeros(len(queries), len(self), device=self._device)
+        if not len(queries):
+            return result.cpu()
         for number, (shelf, clips) in enumerate(zip(self._shelves, self._clips_of_chunks, strict=True)):
             rows = self._used if number == len(self._shelves) - 1 else len(shelf)
             cosine = queries @ shelf[:rows:_STRIDE].float().T

@@ -114,7 +114,7 @@ def test_a_run_beside_the_dataset_of_its_own_recipe(tiny_run, tmp_path):
         (("--generated", "{real}", "--reference", "{real}", "--embedding", "mel"), "mel_statistics"),
         (("--generated", "{real}", "--reference", "{real}", "--metric", "kl"), "tells no classes apart"),
         (("--generated", "{real}", "--reference", "{real}", "--metric", "clap_score"), "reads no text"),
-        (("--generated", "{one}", "--reference", "{real}", "--metric", "fad"), "1 row"),
+        (("--generated", "{one}", "--reference", "{real}", "--metric", "fad"), "one row"),
         (("--generated", "{real}", "--reference", "{real}", "--split", "test"), "leave --split out"),
         (("--generated", "{real}", "--reference", "{real}", "--save-reference", "{tmp}/x.pt"), "a file x.safetensors"),
         (("--generated", "{real}", "--reference", "{real}", "--json", "{tmp}"), "is a folder"),

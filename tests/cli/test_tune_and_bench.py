@@ -36,7 +36,7 @@ def test_tune_schedule_says_the_cost_stores_the_grid_and_prints_the_gain(run, ca
     (grid,) = read_grids(path)
     assert out.splitlines()[-1] == str(path)
     assert out.splitlines()[1].split()[:5] == ["3", "3", "10", f"{grid.error_before:.4f}", f"{grid.error:.4f}"]
-    assert "2 clips to tune on and 2 to judge by; at most 142 evaluations of the network, about" in err
+    assert "2 clips to tune on and 2 to judge by; at most 160 evaluations of the network, about" in err
     assert grid.solver["type"] == "dpm"
 
 
