@@ -56,9 +56,7 @@ def test_stitches_of_two_recordings_are_taken_apart(esc10: ClipSet, clip_set: Ca
             level = 0.01 * np.sqrt(np.mean(np.square(whole)))
             made[f"{len(made)}.wav"] = (whole + level * draws.standard_normal(len(whole))).astype(np.float32)
             truth.append(place)
-    result = audit(
-        clip_set(made), esc10.select(training), held_out=esc10.select(held_out), settings=AuditSettings()
-    )
+    result = audit(clip_set(made), esc10.select(training), held_out=esc10.select(held_out), settings=AuditSettings())
     both = spans = 0
     for number, place in enumerate(truth):
         clip = next(clip for clip in result.clips if Path(clip.generated).name == f"{number}.wav")
