@@ -45,8 +45,14 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return {path: (old.get(path), new.get(path)) for path in paths if old.get(path) != new.get(path)}
 
 
-def affected_stages(changes: Mapping[str, tuple[Any, Any]], constant_rate: bool) -> tuple[str, ...]:
-    """The stages that have to be done again; `constant_rate` says whether more steps merely continue the training."""
+def affected_stages(
+    changes: Mapping[str, tuple[Any, Any]], constant_rate: bool, *, screened: bool = False
+) -> tuple[str, ...]:
+    """The stages that have to be done again.
+
+    `constant_rate` says whether more steps merely continue the training, `screened` whether samples are screened for
+    copies, by the settings of the audit.
+    """
     read_by: list[str] = []
     for path, (old, new) in changes.items():
         if path in _HARMLESS:
@@ -55,6 +61,8 @@ def affected_stages(changes: Mapping[str, tuple[Any, Any]], constant_rate: bool)
             read_by.append("sample")
             continue
         block = path.split(".")[0]
+        if screened and block == "audit" and path != "audit.enabled":
+            read_by.append("sample")
         read_by += _READ_BY.get(path, _READ_BY.get(block, ("train",)))
     return with_following(read_by)
 

@@ -98,7 +98,9 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
                 f"earlier results to {files.path / 'previous'}",
             )
         # What was made from something that is done again is stale, so it goes too.
-        again = affected_stages(changes, recipe.training.decay == "constant") if changes else with_following(stages)
+        screened = recipe.sampling.reject_copies > 0
+        constant = recipe.training.decay == "constant"
+        again = affected_stages(changes, constant, screened=screened) if changes else with_following(stages)
     else:
         changes, again = {}, ()
     if force or not all(files.finished(stage) for stage in stages):

@@ -253,3 +253,14 @@ def test_sets_that_cannot_be_audited_say_so(
     silent = clip_set({"a.wav": np.zeros(8000, np.float32)})
     with pytest.raises(DataError, match="hold no sound"):
         audit(generated, silent)
+
+
+def test_sets_without_sound_are_new_or_refused(clip_set: Callable[..., ClipSet]) -> None:
+    silent = clip_set({f"{n}.wav": np.zeros(RATE, np.float32) for n in range(25)})
+    training = clip_set({f"{n}.wav": events(n) for n in range(25)})
+    assert {clip.verdict for clip in audit(silent, training).clips} == {"new"}
+    with pytest.raises(DataError, match="0 clips to calibrate with"):
+        audit(training, training, held_out=silent)
+    short = clip_set({f"{n}.wav": events(n)[5000:5020] for n in range(25)})
+    with pytest.raises(DataError, match=r"25 training clips, none of which holds 0.125 s of sound"):
+        audit(training, short)

@@ -113,11 +113,11 @@ def test_float32_features_are_computed_in_float64() -> None:
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (torch.zeros(1, 3), torch.zeros(5, 3), "x has 1 row"),
-        (torch.zeros(5, 3), torch.zeros(0, 3), "y has 0 row"),
+        (torch.zeros(1, 3), torch.zeros(5, 3), "x: one row"),
+        (torch.zeros(5, 3), torch.zeros(0, 3), "y: no rows"),
         (torch.zeros(5, 3), torch.zeros(5, 4), "features of 3 and of 4 dimensions"),
-        (torch.zeros(5), torch.zeros(5, 4), r"x is \(5,\)"),
-        (torch.zeros(5, 2), torch.tensor([[1.0, math.nan], [0, 0], [math.inf, 0]]), "y has 2 of 3 rows with values"),
+        (torch.zeros(5), torch.zeros(5, 4), r"x: shape \(5,\)"),
+        (torch.zeros(5, 2), torch.tensor([[1.0, math.nan], [0, 0], [math.inf, 0]]), "y: 2 of 3 rows with values"),
     ],
 )
 def test_what_has_no_covariance_is_refused(x: Tensor, y: Tensor, message: str) -> None:

@@ -66,5 +66,12 @@ def test_items_of_a_list_of_components_are_compared_one_by_one():
     }
 
 
+def test_settings_of_the_audit_matter_to_samples_that_it_screens():
+    change = {"audit.false_alarm_rate": (0.01, 0.1)}
+    assert affected_stages(change, constant_rate=True, screened=True) == ("sample", "evaluate", "audit", "report")
+    assert affected_stages(change, constant_rate=True) == ("audit", "report")
+    assert affected_stages({"audit.enabled": (True, False)}, constant_rate=True, screened=True) == ("audit", "report")
+
+
 def test_more_steps_of_a_falling_rate_start_over():
     assert affected_stages({"training.steps": (1, 2)}, constant_rate=False)[0] == "train"

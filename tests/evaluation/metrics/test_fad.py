@@ -62,5 +62,5 @@ def test_an_interval_never_reaches_below_zero() -> None:
 
 
 def test_one_clip_is_too_few() -> None:
-    with pytest.raises(GenaudioError, match="the generated clips' features has 1 row"):
+    with pytest.raises(GenaudioError, match="the generated clips' features: one row"):
         FAD().measure(draw(1, 0), draw(9, 1))
