@@ -168,7 +168,7 @@ def test_the_file_is_read_again_when_it_changes(written: Written) -> None:
 def test_what_does_not_fit_is_said(written: Written, tmp_path: Path) -> None:
     with pytest.raises(GenaudioError, match=r"a memory of items \(2, 4, 4\) for x \(2, 5\)"):
         guided_by(AntiMemorization(memory=written(drawn(2, 17))), torch.zeros(1, 2, 5))
-    with pytest.raises(GenaudioError, match=r"write_memory"):
+    with pytest.raises(GenaudioError, match=r"write-memory"):
         guided_by(AntiMemorization(memory=str(tmp_path / "nowhere")), torch.zeros(1, 2, 5))
     (tmp_path / "other").write_bytes(b"not a file of tensors")
     with pytest.raises(GenaudioError, match="cannot be read"):
