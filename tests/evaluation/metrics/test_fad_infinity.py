@@ -92,5 +92,5 @@ def test_equal_seeds_give_equal_values(gaussian_set: Any) -> None:
 def test_features_that_are_not_finite_are_refused(gaussian_set: Any) -> None:
     broken = gaussian_set(50, 0)
     broken.features[3, 1] = torch.nan
-    with pytest.raises(GenaudioError, match="the generated clips' features has 1 of 50 rows"):
+    with pytest.raises(GenaudioError, match="the generated clips' features: 1 of 50 rows"):
         FADInfinity().measure(broken, gaussian_set(50, 1))
