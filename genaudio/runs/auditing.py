@@ -25,6 +25,7 @@ def audit_paths(
     json_file: Path | None = None,
     page: Path | None = None,
     device: str = "auto",
+    cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Audit:
     """What `gen audit` does: the audit of the clips that the paths stand for; writes `json_file` and `page` too.
@@ -45,6 +46,6 @@ def audit_paths(
         window=window,
         tune=tune,
     )
-    found = run_audit(request, device=device, progress=progress)
+    found = run_audit(request, device=device, cache=cache, progress=progress)
     write_audit(found, request, json_file=json_file, page=page, name=generated.resolve().name)
     return found

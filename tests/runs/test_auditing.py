@@ -17,8 +17,14 @@ from genaudio.audit.result import AuditedClip
 from genaudio.cli.app import main
 from genaudio.core.errors import GenaudioError, RunError
 from genaudio.core.progress import Progress
+from genaudio.datasets.cache import default_cache
+from genaudio.evaluation.clip_set import ClipSet
+from genaudio.evaluation.embeddings.mel_statistics import MelStatistics
+from genaudio.evaluation.feature_cache import FeatureCache
+from genaudio.evaluation.feature_settings import feature_settings
 from genaudio.runs.auditing import audit_paths
 from genaudio.runs.samples import SampleRequest, write_samples
+from genaudio.training.device import resolve_device
 
 RATE = 16000
 
@@ -117,6 +123,14 @@ def test_the_page_shows_the_worst_first_with_players_and_spans(folders: Path, fo
 def test_the_same_from_python_gives_the_same(folders: Path, found: dict[str, Any]) -> None:
     again = audit_paths(folders / "generated", folders / "training", held_out=folders / "held_out").as_json()
     assert json.loads(json.dumps(again)) == found
+
+
+def test_whole_clips_are_heard_from_the_cache_of_metrics(folders: Path, found: dict[str, Any]) -> None:
+    settings = feature_settings(MelStatistics(), "mel_statistics", resolve_device("auto"))
+    kept = FeatureCache(default_cache(), "mel_statistics", settings)
+    for folder in ("generated", "training"):
+        assert {clip.load().key for clip in ClipSet.of_folder(folders / folder).clips} <= kept.keys()
+    kept.close()
 
 
 def gen(*words: object) -> int:

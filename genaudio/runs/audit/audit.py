@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import genaudio
@@ -15,9 +16,12 @@ from genaudio.audit.windows import embed_windows
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import GenaudioError, Interrupted
 from genaudio.core.progress import Progress
+from genaudio.datasets.cache import default_cache
+from genaudio.evaluation.clip_features import clip_features
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.feature_set import FeatureSet
+from genaudio.evaluation.measuring import embedding_card
 from genaudio.plugins.manager import registry
 from genaudio.training.device import resolve_device
 
@@ -54,8 +58,13 @@ class Audit:
         return self.result.as_json()
 
 
-def run_audit(request: AuditRequest, *, device: str = "auto", progress: Progress | None = None) -> Audit:
-    """Do what a request asks for; raises `GenaudioError` for whatever its user can mend, `Interrupted` after Ctrl-C."""
+def run_audit(
+    request: AuditRequest, *, device: str = "auto", cache: Path | None = None, progress: Progress | None = None
+) -> Audit:
+    """Do what a request asks for; raises `GenaudioError` for whatever its user can mend, `Interrupted` after Ctrl-C.
+
+    What EDMSound's measure hears in whole clips is kept below `cache`, or the folder that `default_cache` names.
+    """
     progress, where = progress or Progress(), str(resolve_device(device))
     generated = request.generated.spelled_as(request.training.classes)
     held_out = None if request.held_out is None else request.held_out.spelled_as(request.training.classes)
@@ -69,7 +78,7 @@ def run_audit(request: AuditRequest, *, device: str = "auto", progress: Progress
             device=where,
             progress=progress,
         )
-        measure, missing = _measure(replace(request, generated=generated), where, progress)
+        measure, missing = _measure(replace(request, generated=generated), where, cache or default_cache(), progress)
     except KeyboardInterrupt:
         raise Interrupted("the audit stopped; nothing is written", mend="give it again") from None
     notes = (*result.statistics["limits"], *missing)
@@ -84,11 +93,16 @@ def run_audit(request: AuditRequest, *, device: str = "auto", progress: Progress
     return Audit(replace(result, statistics=statistics), measure, notes)
 
 
-def _measure(request: AuditRequest, device: str, progress: Progress) -> tuple[EDMSoundResult | None, tuple[str, ...]]:
+def _measure(
+    request: AuditRequest, device: str, cache: Path, progress: Progress
+) -> tuple[EDMSoundResult | None, tuple[str, ...]]:
     """EDMSound's measure, or a note on why there is none."""
     name = registry().name_of("embedding", request.embedding)
 
     def heard(side: str, clips: ClipSet) -> FeatureSet:
+        if request.window is None:  # whole clips, as metrics hear them: from one cache
+            found = clip_features(request.embedding, name, clips, device=device, cache=cache, progress=progress)
+            return replace(found.averaged(), card=embedding_card(request.embedding, name) | {"audit_window": None})
         with progress.counting(f"EDMSound's measure: {name} hears the {side} clips", "clips") as told:
             return embed_windows(request.embedding, name, clips, request.window, device=device, progress=told)
 
