@@ -27,7 +27,7 @@ def run(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the path of the report alone.")] = False,
 ) -> None:
-    """Train, sample, evaluate, audit and report, in one directory. What is finished is skipped, what was stopped goes on."""
+    """Train, sample, evaluate, audit and report, in one directory; finished stages are skipped, stopped ones go on."""
     from genaudio.core.recipe import open_recipe
     from genaudio.runs.pipeline import run as run_recipe
 
