@@ -11,6 +11,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from genaudio.core.errors import RunError
+
+
+def check_output(option: str, path: Path | None) -> None:
+    """Raise `RunError` for a file that could not be written, before the work that it is for; None is none."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise RunError(f"{option} {path} is a folder", expected="a file")
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir():
+        raise RunError(f"{option} {path}: {parent} is a file", expected="a folder to write to")
+    if not os.access(parent, os.W_OK):
+        raise RunError(f"{option} {path}: {parent} cannot be written to", expected="a folder to write to")
+
 
 def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.partial")

@@ -18,8 +18,8 @@ from genaudio.audit.result import AuditedClip, AuditResult
 from genaudio.audit.triplets import train_projection, versions_of
 from genaudio.audit.windows import embed_windows
 from genaudio.core.audit_settings import AuditSettings
-from genaudio.core.errors import GenaudioError, Interrupted, RunError
-from genaudio.core.files import write_json
+from genaudio.core.errors import GenaudioError, Interrupted
+from genaudio.core.files import check_output, write_json
 from genaudio.core.progress import Progress
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
@@ -86,8 +86,7 @@ def audit_paths(
     """
     progress = progress or Progress()
     for option, path in (("--json", json_file), ("--page", page)):
-        if path is not None and path.is_dir():
-            raise RunError(f"{option} {path} is a folder", expected="a file")
+        check_output(option, path)
     known, others = training_clips(training, held_out, progress)
     request = AuditRequest(
         generated=ClipSet.of_folder(generated),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genaudio.core.errors import Interrupted, RunError
-from genaudio.core.files import write_json
+from genaudio.core.files import check_output, write_json
 from genaudio.core.progress import Progress
 from genaudio.datasets.base import Split
 from genaudio.datasets.cache import default_cache
@@ -65,7 +65,6 @@ def evaluate(
 def _check_outputs(json_file: Path | None, statistics: Path | None) -> None:
     """Raise `RunError` for a file that could not be written, before the work that it is for."""
     for option, path in (("--json", json_file), ("--save-reference", statistics)):
-        if path is not None and path.is_dir():
-            raise RunError(f"{option} {path} is a folder", expected="a file")
+        check_output(option, path)
     if statistics is not None and statistics.suffix != SUFFIX:
         raise RunError(f"--save-reference {statistics}", expected=f"a file {statistics.stem}{SUFFIX}")

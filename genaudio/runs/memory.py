@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from genaudio.core.errors import DataError, RunError
+from genaudio.core.errors import DataError
+from genaudio.core.files import check_output
 from genaudio.core.progress import Progress
 from genaudio.datasets.base import Clips
 from genaudio.representations.base import Representation
@@ -78,8 +79,7 @@ def write_memory_of(
 ) -> dict[str, Any]:
     """What `gen write-memory` does: the memory of a recipe's training clips. Raises `GenaudioError`."""
     progress = progress or Progress()
-    if path.is_dir():
-        raise RunError(f"--out {path} is a folder", expected="a file")
+    check_output("--out", path)
     clips = recipe.dataset.open("train")
     if clips.size is None and limit is None:
         raise DataError("a dataset without end", expected="so many of its clips as --limit says", mend="give --limit")
