@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from genaudio.core.errors import RunError
 
 
 def check_file(option: str, path: Path | None) -> None:
-    """Raise `RunError` for a file that could not be written; `option` is what it was given with."""
-    if path is not None and path.is_dir():
+    """Raise `RunError` for a file that could not be written; `option` is what it was given with, None is none."""
+    if path is None:
+        return
+    if path.is_dir():
         raise RunError(f"{option} {path} is a folder", expected="a file")
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir():
+        raise RunError(f"{option} {path}: {parent} is a file", expected="a folder to write to")
+    if not os.access(parent, os.W_OK):
+        raise RunError(f"{option} {path}: {parent} cannot be written to", expected="a folder to write to")
 
 
 def check_folder(path: Path) -> None:

@@ -160,6 +160,11 @@ def test_settings_are_checked_like_a_recipe(folders: Path) -> None:
     (folders / "run" / "run.json").write_text("{}")
     with pytest.raises(RunError, match="what it holds are generated clips"):
         audit_paths(folders / "generated", folders / "run")
+    with pytest.raises(RunError, match="is the folder of the training clips"):
+        audit_paths(folders / "generated", folders / "training", held_out=folders / "training")
+    (folders / "file").write_text("")
+    with pytest.raises(RunError, match=r"--page .*file is a file"):
+        audit_paths(folders / "generated", folders / "training", page=folders / "file" / "deep" / "audit.html")
     with pytest.raises(RunError, match=r"--json .* is a folder"):
         audit_paths(folders / "generated", folders / "training", json_file=folders)
 

@@ -87,7 +87,7 @@ def test_gen_sample_says_that_the_memory_is_missing(
     assert stop.value.code == 2
     error = capsys.readouterr().err
     assert "the memory no/where cannot be read" in error
-    assert "write-memory" in error
+    assert "gen write-memory" in error
 
 
 def test_silence_is_left_out_and_nothing_is_an_error(model: Model, tmp_path: Path) -> None:

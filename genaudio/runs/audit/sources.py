@@ -28,6 +28,12 @@ from genaudio.training.device import resolve_device
 def known_and_held_out(training: Path, held_out: Path | None, progress: Progress) -> tuple[ClipSet, ClipSet | None]:
     """The training clips that a path stands for, and real clips that were not trained on, if there are any."""
     others = None if held_out is None else ClipSet.of_folder(held_out)
+    if held_out is not None and held_out.resolve() == training.resolve():
+        raise RunError(
+            f"--held-out {held_out} is the folder of the training clips",
+            expected="real clips that were not trained on",
+            mend="leave it out: the training clips then calibrate each other",
+        )
     if (training / "run.json").is_file():
         raise RunError(
             f"{training} is a run directory: what it holds are generated clips",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import genaudio
-from genaudio.core.errors import RecipeError
+from genaudio.core.errors import DataError, RecipeError
 from genaudio.core.registry import suggestion
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
@@ -113,23 +113,30 @@ def evaluation_parts(context: RunContext) -> EvaluationParts:
 def run_embedding(context: RunContext) -> tuple[Embedding, tuple[str, ...]]:
     """The recipe's embedding, a `classifier` without weights trained on the run's dataset, and notes on it.
 
-    The classifier is kept in the run directory and trained once. Of a dataset without classes there is none to train:
-    mel statistics take its place, which a note says.
+    The classifier is kept in the run directory and trained once. Of a dataset without classes, or that holds nothing
+    out, there is none to train: mel statistics take its place, which a note says.
     """
     recipe, folder = context.recipe, context.directory.classifier
     embedding = recipe.embedding
     if not isinstance(embedding, ClassifierEmbedding) or embedding.weights is not None:
         return embedding, ()
     if len(context.clips("train").classes) < 2:
-        rate = context.clips("train").sample_rate
-        note = "the dataset has no classes to train a classifier on: mel_statistics is the embedding instead"
-        return cast(Embedding, genaudio.create("embedding", "mel_statistics", rate=rate)), (note,)
+        return _without_classifier(context, "the dataset has no classes to train a classifier on")
     request = ClassifierRequest(embedding.steps, embedding.seed, recipe.device, snrs=(20.0,))
     if not _is_of(folder, recipe, request):
         context.progress.say(f"training a classifier to evaluate with, {request.steps} steps, kept in {folder}")
         shutil.rmtree(folder, ignore_errors=True)
-        make_classifier(recipe.dataset, folder, request, context.progress)
+        try:
+            make_classifier(recipe.dataset, folder, request, context.progress)
+        except DataError as error:  # nothing is held out to measure it on, for example
+            return _without_classifier(context, f"there is no classifier: {error.problems[0].given}")
     return embedding.with_weights(folder), ()
+
+
+def _without_classifier(context: RunContext, reason: str) -> tuple[Embedding, tuple[str, ...]]:
+    rate = context.clips("train").sample_rate
+    embedding = cast(Embedding, genaudio.create("embedding", "mel_statistics", rate=rate))
+    return embedding, (f"{reason}: mel_statistics is the embedding instead",)
 
 
 def _is_of(folder: Path, recipe: Recipe, request: ClassifierRequest) -> bool:

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from safetensors.torch import load_file
 
 import genaudio
@@ -87,6 +89,22 @@ def test_an_embedding_that_cannot_hear_the_clips_is_said_before_training(tiny_re
         with pytest.raises(GenaudioError, match=message):
             genaudio.run(tiny(tiny_recipe, *changes), tmp_path / "run", quiet=True)
         assert not (tmp_path / "run/recipe.yaml").exists()
+
+
+def test_where_nothing_is_held_out_mel_statistics_stand_in_for_a_classifier(tiny_recipe: Path, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for label in ("a", "b"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(6):
+            sound = 0.1 * generator.standard_normal(1000)
+            soundfile.write(tmp_path / "data" / label / f"{number}.wav", sound, 8000)
+    dataset = f"{{type: folder, root: '{tmp_path / 'data'}', sample_rate: 8000, duration: 0.125"
+    dataset += ", validation_share: 0, test_share: 0}"
+    run = genaudio.run(tiny(tiny_recipe, f"dataset={dataset}", "embedding=classifier"), tmp_path / "run", quiet=True)
+    results = results_of(run)
+    assert results["metrics"][0]["card"]["embedding"] == "mel_statistics"
+    assert any("no clips are held out of training" in note for note in results["notes"])
+    assert (run / "report.html").exists()
 
 
 def test_a_folder_may_be_the_reference(tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:

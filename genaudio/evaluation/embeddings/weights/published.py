@@ -93,6 +93,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         loaded: Any = load_file(path) if path.suffix == ".safetensors" else unpickled(path)
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else repr(error)
+        if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run what is in the file
+            reason = "it is no file of torch.save, or holds more than tensors"
         raise GenaudioError(
             f"{path} cannot be read as weights: {reason}",
             expected="safetensors, or a file of torch.save with tensors by name",
