@@ -163,16 +163,17 @@ class Gaussian:
 def checked_features(features: Tensor, name: str) -> Tensor:
     """The features in float64 on the CPU; raises `GenaudioError` for what has no covariance."""
     if features.ndim != 2 or features.shape[1] == 0:
-        raise GenaudioError(f"{name} is {tuple(features.shape)}", expected="features (clips, dimensions)")
+        raise GenaudioError(f"{name}: shape {tuple(features.shape)}", expected="features (clips, dimensions)")
     if len(features) < 2:
         raise GenaudioError(
-            f"{name} has {len(features)} row(s)", expected="features of at least 2 clips, which a covariance takes"
+            f"{name}: {'one row' if len(features) else 'no rows'}",
+            expected="features of at least 2 clips, which a covariance takes",
         )
     double = features.detach().to("cpu", torch.float64)
     if not double.sum().isfinite() and not double.isfinite().all():
         bad = int((~double.isfinite().all(1)).sum())
         raise GenaudioError(
-            f"{name} has {bad} of {len(double)} rows with values that are not finite",
+            f"{name}: {bad} of {len(double)} rows with values that are not finite",
             expected="finite features",
             mend="look for clips that are empty or not finite",
         )
