@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -47,6 +47,14 @@ def audit(
     tune: Annotated[
         bool, typer.Option("--tune", help="Tune the embedding on triplets of training clips first, as EDMSound does.")
     ] = False,
+    search: Annotated[
+        Literal["exact", "faiss", "faiss_ivf"],
+        typer.Option(
+            "--search",
+            help="What finds the nearest windows of EDMSound's measure: exact, faiss (exact too), or faiss_ivf "
+            "(approximate). For faiss: pip install 'genaudio[faiss]'.",
+        ),
+    ] = "exact",
     json: Annotated[Path | None, typer.Option("--json", help="File to write everything found to.")] = None,
     page: Annotated[
         Path | None, typer.Option("--page", help="HTML page to write: the worst offenders beside their sources.")
@@ -72,6 +80,7 @@ def audit(
         embedding=embedding,
         window=window,
         tune=tune,
+        search=search,
         json_file=json,
         page=page,
         device=device,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from genaudio.audit.search import Backend
 from genaudio.core.progress import Progress
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.runs.audit.audit import Audit, AuditRequest, run_audit
@@ -22,6 +23,7 @@ def audit_paths(
     embedding: str | None = None,
     window: float | None = None,
     tune: bool = False,
+    search: Backend = "exact",
     json_file: Path | None = None,
     page: Path | None = None,
     device: str = "auto",
@@ -45,6 +47,7 @@ def audit_paths(
         fused=embedding is not None,
         window=window,
         tune=tune,
+        search=search,
     )
     found = run_audit(request, device=device, cache=cache, progress=progress)
     write_audit(found, request, json_file=json_file, page=page, name=generated.resolve().name)

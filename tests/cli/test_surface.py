@@ -46,7 +46,8 @@ SURFACE = {
         *("--device", "--quiet"),
     ],
     "audit": [
-        *("--generated", "--training", "--held-out", "--set", "--embedding", "--window", "--tune", "--json", "--page"),
+        *("--generated", "--training", "--held-out", "--set", "--embedding", "--window", "--tune", "--search"),
+        *("--json", "--page"),
         *("--fail-above", "--device", "--quiet"),
     ],
     "write-memory": ["recipe", "--out", "--set", "--limit", "--quiet"],

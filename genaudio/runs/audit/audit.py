@@ -11,6 +11,7 @@ from genaudio.audit.auditing import audit
 from genaudio.audit.edmsound import EDMSoundResult, edmsound
 from genaudio.audit.projection import Projection
 from genaudio.audit.result import AuditResult
+from genaudio.audit.search import Backend
 from genaudio.audit.triplets import train_projection, versions_of
 from genaudio.audit.windows import embed_windows
 from genaudio.core.audit_settings import AuditSettings
@@ -31,7 +32,8 @@ class AuditRequest:
     """What to audit against what, and how.
 
     `embedding` adds to the likeness of clips if `fused`, and is what EDMSound's measure hears: each clip as a whole, or
-    in windows of `window` seconds, through a projection tuned on the training clips if `tune`.
+    in windows of `window` seconds, through a projection tuned on the training clips if `tune`; `search` is what finds
+    its nearest windows.
     """
 
     generated: ClipSet
@@ -42,6 +44,7 @@ class AuditRequest:
     fused: bool = False
     window: float | None = None
     tune: bool = False
+    search: Backend = "exact"
     seed: int = 0
 
 
@@ -111,7 +114,7 @@ def _measure(
         if request.tune:
             projection = _tuned(request, name, device, progress)
             sides = [projection.project(side) for side in sides]
-        return edmsound(sides[0], sides[1], device=device, seed=request.seed), ()
+        return edmsound(sides[0], sides[1], device=device, seed=request.seed, backend=request.search), ()
     except GenaudioError as error:
         problem = error.problems[0]
         return None, (f"no measure of EDMSound: {problem.given}; expected {problem.expected}",)

@@ -16,8 +16,10 @@ from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.embeddings.classifier import ClassifierEmbedding
 from genaudio.evaluation.feature_set import FeatureSet
-from genaudio.evaluation.measuring import embed
+from genaudio.evaluation.feature_settings import CHANNELS
+from genaudio.evaluation.measuring import embed, embedding_card
 from genaudio.evaluation.metrics.base import Metric
+from genaudio.evaluation.reference_statistics import check_same_embedding
 from genaudio.plugins.manager import registry
 from genaudio.runs.blocks import describe
 from genaudio.runs.classifier import ClassifierRequest, make_classifier
@@ -70,9 +72,24 @@ def check_evaluation(context: RunContext) -> None:
         if reference in SPLITS:
             context.clips(cast("Split", reference))
         else:
-            open_reference(Path(reference))
+            _check_statistics(recipe, open_reference(Path(reference)))
     if metrics_of(recipe) or recipe.audit.enabled:
         check_embedding(context)
+
+
+def _check_statistics(recipe: Recipe, reference: ClipSet | FeatureSet) -> None:
+    """Raise `GenaudioError` for reference statistics that another embedding made than the recipe's."""
+    if not isinstance(reference, FeatureSet):
+        return
+    embedding, source = recipe.embedding, recipe.evaluation.reference
+    if isinstance(embedding, ClassifierEmbedding) and embedding.weights is None:
+        raise RecipeError(
+            f"evaluation.reference is {source}, and the embedding a classifier that the run has yet to train",
+            expected="the embedding that the statistics were made with",
+            mend=f"write embedding: {{type: {reference.card.get('embedding')}, …}} as the statistics have it",
+        )
+    card = {**embedding_card(embedding, str(recipe.type_name("embedding"))), "channels": CHANNELS}
+    check_same_embedding(card, reference.card, source)
 
 
 def check_embedding(context: RunContext) -> None:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 import genaudio
 from genaudio.core.errors import GenaudioError, RecipeError
 from genaudio.evaluation.classifier import Classifier
+from genaudio.runs.evaluating import evaluate
 from genaudio.runs.evaluation.recipe import best_by, metrics_of
 from genaudio.training.log import read_metrics
 
@@ -113,6 +114,22 @@ def test_a_folder_may_be_the_reference(tiny_run: Path, tiny_recipe: Path, tmp_pa
     (entry,) = results_of(run)["metrics"]
     assert entry["card"]["reference"] == 4
     assert entry["value"] == pytest.approx(0, abs=1e-6)  # its own samples
+
+
+def test_reference_statistics_may_be_named(tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
+    statistics = tmp_path / "real.safetensors"
+    embedding = "{type: mel_statistics, rate: 8000, bands: 4}"
+    evaluate(tiny_run, tiny_recipe, metrics=["fad"], embedding=embedding, save_reference=statistics)
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    genaudio.run(tiny(tiny_recipe, f"evaluation.reference={statistics}"), run, force=True, quiet=True)
+    results = results_of(run)
+    assert results["metrics"][0]["card"]["reference"] == 1000  # of the dataset without end
+    assert results["reference"]["source"] == str(statistics)
+    for change, message in (("embedding.rate=16000", "16000"), ("embedding=classifier", "has yet to train")):
+        recipe = tiny(tiny_recipe, f"evaluation.reference={statistics}", change)
+        with pytest.raises(GenaudioError, match=message):
+            genaudio.run(recipe, tmp_path / "other", quiet=True)
+        assert not (tmp_path / "other/checkpoints").exists()
 
 
 def test_the_best_weights_of_those_measured_become_the_model(tiny_recipe: Path, tmp_path: Path) -> None:
