@@ -36,8 +36,9 @@ from genaudio.samplers.tuning import Trajectories, tune
 from genaudio.samplers.unipc import UniPC
 
 DEFAULT, TUNED = "default", "tuned"
-TUNING_SEEDS = (101, 102)  # of the trajectories to fit, and of those to choose by
-TUNING_SOLVES = (200, 30, 500)  # of a search: so many, so many more for each evaluation, and at most
+TUNING_SEEDS = (101, 102, 103)  # of trajectories: to fit to, to choose a grid by, and to choose a setting by
+CHOICE_BLOCKS = 16  # of noises to choose a setting by
+TUNING_SOLVES = {5: 1000, 8: 1300, 10: 1500, 15: 500, 20: 500}  # of a search
 LOWEST = (SIGMA_MIN, 0.3)  # of the last level above 0
 # Noises to tune on. Of each block the fragile ones are kept, and some that stand for the rest of all blocks.
 BLOCKS, BLOCK, FRAGILE, OTHERS = 64, 256, 12, 4
@@ -62,11 +63,23 @@ class Setting(NamedTuple):
 
 
 TUNED_SETTINGS = {  # what is tried at a budget
-    5: (Setting(3, False, 1.45, "angle"), Setting(2, False, 2), Setting(2, True, 1), Setting(3, True, 0.5)),
-    8: (Setting(3, True, 1.5, "angle"), Setting(2, True, 1), Setting(3, True, 1)),
-    10: (Setting(3, True, 1.5, "angle"), Setting(4, True, 0.5)),
+    5: (
+        Setting(3, False, 1.45, "angle"),
+        Setting(2, False, 2),
+        Setting(2, True, 1),
+        Setting(3, True, 0.5),
+        Setting(2, True, 4),
+    ),
+    8: (
+        Setting(3, True, 1.5, "angle"),
+        Setting(2, True, 1),
+        Setting(3, True, 1),
+        Setting(2, True, 4),
+        Setting(4, True, 0.5),
+    ),
+    10: (Setting(3, True, 1.5, "angle"), Setting(4, True, 0.5), Setting(2, True, 4), Setting(3, True, 1)),
     15: (Setting(4, True, 1, "angle"),),
-    20: (Setting(4, True, 1, "angle"),),
+    20: (Setting(4, True, 1, "angle"), Setting(5, True, 1, "angle"), Setting(4, True, 0.5)),
 }
 Grid = Callable[[int, str], list[float]]  # (steps, ending)
 
@@ -167,26 +180,44 @@ def tuned_row(name: str, exact: Ends, nfe: int) -> Row:
 
 @cache
 def tuned(name: str, nfe: int) -> tuple[Setting, list[float]]:
-    """Of the settings that suit the budget the one whose tuned grid is best on other noises, and that grid.
+    """Of the settings that suit the budget the one whose tuned grid is best on yet other noises, and that grid.
 
-    From disk, or searched now.
+    From disk, or searched now. Grids are searched on chosen items (`fragile`), the choice is made on whole blocks.
     """
     path = cache_folder() / f"tuned-{fingerprint(bench(name), BLOCK, TUNING_SEEDS[0])}.json"
     found = []
     for setting in TUNED_SETTINGS[nfe]:
         known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        most = min(TUNING_SOLVES[0] + TUNING_SOLVES[1] * nfe, TUNING_SOLVES[2])
+        most = TUNING_SOLVES[nfe]
         label = f"{setting}, {nfe} evaluations, {most} solves, {LOWEST}, {BLOCKS, BLOCK, FRAGILE, OTHERS}"
         if label not in known:
-            fit, judge = (fragile(name, seed) for seed in TUNING_SEEDS)
+            fit, judge = (fragile(name, seed) for seed in TUNING_SEEDS[:2])
             start = START.sigmas(nfe, SIGMA_MIN, SIGMA_MAX)
             fields = {"measure": block_error, "lowest": LOWEST, "max_solves": most}
             with torch.no_grad():
                 best = tune(setting.solver(), *fit, start, held_out=judge, **fields)
             known[label] = [best.error, best.sigmas.tolist()]
             path.write_text(json.dumps(known, indent=0), encoding="utf-8")
-        found.append((known[label][0], setting, known[label][1]))
-    return min(found)[1:]
+        found.append((setting, known[label][1]))
+    return min(found, key=lambda one: whole_blocks_error(name, *one))
+
+
+def whole_blocks_error(name: str, setting: Setting, grid: list[float]) -> float:
+    """The geometric mean over whole blocks of the root mean square error of their items."""
+    problem, solver = bench(name), setting.solver()
+    errors = [item_errors(solve(solver, problem.denoise, x, grid), end) for x, end in whole_blocks(name)]
+    return float(torch.stack([each.square().mean().log() for each in errors]).mean().div(2).exp())
+
+
+@cache
+def whole_blocks(name: str) -> list[tuple[Tensor, Tensor]]:
+    """Blocks of items, and where their trajectories end."""
+    problem = bench(name)
+    x = SIGMA_MAX * problem.noise(CHOICE_BLOCKS * BLOCK, TUNING_SEEDS[2])
+    solver = ExponentialIntegrator(order=5, corrector=True, prediction="velocity", sigma_data=SIGMA_DATA)
+    sigmas = Exponential().sigmas(500, SIGMA_MIN / 100, SIGMA_MAX)
+    with torch.no_grad():
+        return [(part, solver.solve(problem.denoise, part, sigmas)) for part in x.split(BLOCK)]
 
 
 @cache
