@@ -195,7 +195,7 @@ def test_without_real_clips_metrics_are_left_out_and_errors_remain(model, tiny_r
 
 def test_one_clip_is_too_few_for_the_metric_which_is_said_once(model, tiny_run, tmp_path):
     found = bench(model, tiny_run, tmp_path / "out", items=1, solvers=["euler"], schedules=["karras"], nfe=(2,))
-    assert found["notes"] == ["fad draws=5 is left out: the generated clips' features has 1 row(s)"]
+    assert found["notes"] == ["fad draws=5 is left out: the generated clips' features: one row"]
     assert found["cells"][0]["note"] is None
     assert found["cells"][0]["error_rms"] > 0
 
