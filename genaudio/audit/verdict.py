@@ -24,9 +24,10 @@ def audited(
 ) -> AuditedClip:
     """What is said of one clip.
 
-    It is a copy if its best score is above the threshold of its class. The sources of a copy are the training clips
-    that claim stretches of it longer than that class's threshold for stretches; if none does, its best match. Two or
-    more make it a stitching copy.
+    It is a copy if its best score is above the threshold of its class and it has a source. Sources are the training
+    clips that claim stretches of it longer than that class's threshold for stretches; if none does, its best match. In
+    either case the stretch must run alike (`evidence`): noise that is like all other noise of its class, as rain is,
+    has a high score and no such stretch. Two or more sources make it a stitching copy.
     """
     label = clip.label if settings.use_labels else None
     longest = judge.stretches.threshold(label)
@@ -35,7 +36,11 @@ def audited(
     score, threshold = judge.scorer.best(comparison), judge.scores.threshold(label)
     sources: list[int] = []
     if score > threshold:
-        sources = list(dict.fromkeys(claim.training for claim in claims)) or [ranked[0][0]]
+        nearest = ranked[0][0]
+        claimed = [(claim.training, claim.stretch) for claim in claims]
+        best = comparison.candidates[nearest].best
+        stretches = claimed or ([(nearest, best)] if best is not None else [])
+        sources = list(dict.fromkeys(number for number, one in stretches if one.cosine >= settings.evidence))
     return AuditedClip(
         str(clip.path),
         clip.label,

@@ -50,6 +50,12 @@ class AuditSettings(Settings):
     likeness: float = parameter(
         0.5, gt=0, lt=1, description="Cosine of two patches above which they speak for a copy, below which against it"
     )
+    evidence: float = parameter(
+        0.6,
+        gt=0,
+        lt=1,
+        description="Mean cosine of a stretch from which on it counts as copied; a clip without such a stretch is new",
+    )
     alignment_weight: float = parameter(
         0.4, ge=0, description="What e times the usual length of an aligned stretch adds to the score, in coverage"
     )

@@ -264,3 +264,17 @@ def test_sets_without_sound_are_new_or_refused(clip_set: Callable[..., ClipSet])
     short = clip_set({f"{n}.wav": events(n)[5000:5020] for n in range(25)})
     with pytest.raises(DataError, match=r"25 training clips, none of which holds 0.125 s of sound"):
         audit(training, short)
+
+
+def test_noise_of_a_class_of_noise_is_no_copy_however_near_the_average(clip_set: Callable[..., ClipSet]) -> None:
+    """Clips of quiet and loud stretches of noise; generated ones are steady, and nearer to all than those to another."""
+
+    def gusts(seed: int) -> Sound:
+        draws = np.random.default_rng(seed)
+        swell = np.interp(np.arange(2 * RATE), np.linspace(0, 2 * RATE, 12), draws.uniform(0.05, 1, 12))
+        return (noise(seed) * swell).astype(np.float32)
+
+    training = clip_set({f"{n}.wav": gusts(n) for n in range(30)})
+    held_out = clip_set({f"{n}.wav": gusts(n) for n in range(100, 130)})
+    steady = clip_set({f"{n}.wav": noise(n) for n in range(200, 220)})
+    assert {clip.verdict for clip in audit(steady, training, held_out=held_out).clips} == {"new"}
