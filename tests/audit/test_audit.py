@@ -267,7 +267,7 @@ def test_sets_without_sound_are_new_or_refused(clip_set: Callable[..., ClipSet])
 
 
 def test_noise_of_a_class_of_noise_is_no_copy_however_near_the_average(clip_set: Callable[..., ClipSet]) -> None:
-    """Clips of quiet and loud stretches of noise; generated ones are steady, and nearer to all than those to another."""
+    """Clips of swelling noise; generated ones are steady, and nearer to all of them than those to one another."""
 
     def gusts(seed: int) -> Sound:
         draws = np.random.default_rng(seed)
