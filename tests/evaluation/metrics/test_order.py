@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from genaudio.datasets.base import Clips
+from genaudio.evaluation.audio_clip import SoundFile
 from genaudio.evaluation.classifier import Classifier
-from genaudio.evaluation.clip_set import AudioClip
 from genaudio.evaluation.embeddings.mel_statistics import MelStatistics
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.measuring import embed
@@ -103,7 +103,7 @@ def digits(shared_data: Path) -> Callable[[range, str], Tensor]:
         for path in sorted((shared_data / "fsdd" / "recordings").glob("*.wav")):
             digit, _, take = path.stem.split("_")
             if digit in wanted and int(take) in takes:
-                waveform = AudioClip(path, path.name, digit).read(8000)[:, :8000]
+                waveform = SoundFile(path, path.name, digit).read(8000)[:, :8000]
                 found.append(torch.nn.functional.pad(waveform, (0, 8000 - waveform.shape[1])))
         return torch.stack(found)
 
