@@ -150,7 +150,9 @@ def _section(offender: Offender, sample_rate: int, pictures: Mapping[int, NDArra
         title = f"Training {number}, score {match.score:.3f}"
         marks = _marks(match, number, length, generated=False)
         lanes.append(lane("training", title, match.training, waveform, shift, marks))
-    detail = f"score {clip.score:.3f}, called a copy from {clip.threshold:.3f} on"
+    detail = f"score {clip.score:.3f}, threshold {clip.threshold:.3f}"
+    if clip.verdict == "new" and clip.score > clip.threshold:
+        detail += ", but no stretch of it runs like one of a training clip"
     if clip.label is not None:
         detail += f"; class {clip.label}"
     return _Section(Path(clip.generated).name, clip.verdict, detail, lanes)

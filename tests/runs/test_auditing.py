@@ -15,7 +15,7 @@ import soundfile
 import genaudio
 from genaudio.audit.result import AuditedClip
 from genaudio.cli.app import main
-from genaudio.core.errors import GenaudioError, RunError
+from genaudio.core.errors import GenaudioError, Interrupted, RunError
 from genaudio.core.progress import Progress
 from genaudio.datasets.cache import default_cache
 from genaudio.evaluation.clip_set import ClipSet
@@ -250,3 +250,21 @@ def test_a_model_that_makes_nothing_but_copies_is_told_so(tiny_run: Path, tmp_pa
     with pytest.raises(RunError, match="2 clips are copies of training clips after 3 tries to make others"):
         write_samples(model, request, tmp_path / "out", Progress())
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "name"),
+    [("audit", "genaudio.runs.audit.audit.audit"), ("evaluate", "genaudio.runs.evaluation.evaluator.clip_features")],
+)
+def test_a_stage_that_is_stopped_is_not_done(
+    stage: str, name: str, tiny_run: Path, tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    recipe = genaudio.load_recipe(tiny_recipe, ["audit.enabled=true", "metric=kad"])
+    monkeypatch.setattr(name, stopped)
+    with pytest.raises(Interrupted):
+        genaudio.run(recipe, run, force=True, quiet=True)
+    assert stage not in json.loads((run / "run.json").read_text())["stages"]

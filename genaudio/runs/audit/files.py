@@ -55,5 +55,5 @@ def _page(found: Audit, request: AuditRequest, name: str) -> AuditPage:
 
 
 def _worst(clips: Sequence[AuditedClip]) -> list[AuditedClip]:
-    """Furthest above its threshold first."""
-    return sorted(clips, key=lambda clip: clip.score - clip.threshold, reverse=True)
+    """Copies first, then by how far the score lies above the threshold."""
+    return sorted(clips, key=lambda clip: (clip.verdict != "new", clip.score - clip.threshold), reverse=True)

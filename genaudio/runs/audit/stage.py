@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from genaudio.core.errors import DataError, GenaudioError
+from genaudio.core.errors import DataError, GenaudioError, Interrupted
 from genaudio.core.files import write_json
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.runs.audit.audit import AuditRequest, run_audit
@@ -37,6 +37,8 @@ def audit(context: RunContext) -> dict[str, object]:
             seed=recipe.seed,
         )
         found = run_audit(request, device=recipe.device, progress=context.progress)
+    except Interrupted:
+        raise  # a stage that was stopped is not done
     except GenaudioError as error:
         problem = error.problems[0]
         note = f"no audit: {problem.given}; expected {problem.expected}"

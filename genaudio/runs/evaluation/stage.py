@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import genaudio
-from genaudio.core.errors import GenaudioError, RunError
+from genaudio.core.errors import GenaudioError, Interrupted, RunError
 from genaudio.core.files import write_json
 from genaudio.core.progress import Progress
 from genaudio.core.seeds import derive_seed
@@ -34,6 +34,8 @@ def evaluate(context: RunContext) -> dict[str, object]:
         parts = evaluation_parts(context)
         try:
             results = _evaluator(parts, ClipSet.of_folder(files.samples), context, required=False).results()
+        except Interrupted:
+            raise  # a stage that was stopped is not done
         except GenaudioError as error:
             results["notes"] = [f"{problem.path or 'nothing'}: {problem.given}" for problem in error.problems]
         results["notes"] = [*parts.notes, *results["notes"]]
