@@ -15,6 +15,7 @@ from genaudio.runs.evaluation.recipe import run_embedding
 from genaudio.training.device import resolve_device
 
 if TYPE_CHECKING:
+    from genaudio.datasets.base import Split
     from genaudio.runs.pipeline import RunContext
 
 
@@ -25,12 +26,11 @@ def audit(context: RunContext) -> dict[str, object]:
     if not recipe.audit.enabled:
         write_json(target, {"clips": [], "statistics": {"notes": ["the recipe says audit.enabled: false"]}})
         return {}
-    source = f"{recipe.type_name('dataset')}, train"
     embedding, _ = run_embedding(context)
     try:
         request = AuditRequest(
             generated=ClipSet.of_folder(files.samples),
-            training=ClipSet.of_clips(context.clips("train"), seed=recipe.seed, source=source),
+            training=_clips_of(context, "train"),
             held_out=_held_out(context),
             settings=recipe.audit,
             embedding=embedding,
@@ -51,19 +51,25 @@ def audit(context: RunContext) -> dict[str, object]:
 def run_screen(context: RunContext, tries: int) -> CopyScreen:
     """A screen of the run's samples against its training clips."""
     recipe = context.recipe
-    source = f"{recipe.type_name('dataset')}, train"
-    training = ClipSet.of_clips(context.clips("train"), seed=recipe.seed, source=source)
-    device = str(resolve_device(recipe.device))
     return CopyScreen.of(
-        training, _held_out(context), recipe.audit, tries=tries, device=device, progress=context.progress
+        _clips_of(context, "train"),
+        _held_out(context),
+        recipe.audit,
+        tries=tries,
+        device=str(resolve_device(recipe.device)),
+        progress=context.progress,
     )
 
 
 def _held_out(context: RunContext) -> ClipSet | None:
     """The validation clips of the run's dataset, None where they are too few to calibrate with."""
     try:
-        clips = context.clips("validation")
-    except DataError:
+        return enough(_clips_of(context, "validation"), context.progress)
+    except DataError:  # what a dataset says of a split that it does not have
         return None
-    source = f"{context.recipe.type_name('dataset')}, validation"
-    return enough(ClipSet.of_clips(clips, seed=context.recipe.seed, source=source), context.progress)
+
+
+def _clips_of(context: RunContext, split: Split) -> ClipSet:
+    """The clips of a split of the run's dataset, as its model is trained on them."""
+    recipe = context.recipe
+    return ClipSet.of_clips(context.clips(split), seed=recipe.seed, source=f"{recipe.type_name('dataset')}, {split}")
