@@ -111,18 +111,21 @@ def solvers() -> dict[str, Solver]:
     return found
 
 
-def default(nfe: int) -> tuple[Solver, Schedule]:
+def default(nfe: int, dimensions: int | None = None) -> tuple[Solver, Schedule]:
     """What a recipe gets that names neither."""
-    return Auto().fitted(SIGMA_DATA, nfe), AutoSchedule().fitted(SIGMA_DATA, nfe)
+    return Auto().fitted(SIGMA_DATA, nfe, dimensions), AutoSchedule().fitted(SIGMA_DATA, nfe, dimensions)
 
 
 def grid_of(schedule: Schedule) -> Grid:
-    """The levels of a schedule, less the 0 for ending A."""
+    """The levels of a schedule; for ending A those down to sigma_min, the last step to it where others step to 0."""
 
     def grid(steps: int, ending: str) -> list[float]:
-        if ending == "A":
-            return schedule.sigmas(steps + 1, SIGMA_MIN, SIGMA_MAX)[:-1].tolist()
-        return schedule.sigmas(steps, SIGMA_MIN, SIGMA_MAX).tolist()
+        to_zero: list[float] = schedule.sigmas(steps, SIGMA_MIN, SIGMA_MAX).tolist()
+        if ending == "B":
+            return to_zero
+        if steps > 1 and to_zero[-2] > SIGMA_MIN:
+            return [*to_zero[:-1], SIGMA_MIN]
+        return schedule.sigmas(steps + 1, SIGMA_MIN, SIGMA_MAX)[:-1].tolist()
 
     return grid
 
@@ -164,8 +167,9 @@ def fixed_rows(name: str, exact: Ends, nfe: int, ending: str) -> dict[str, Row]:
     return found
 
 
-def default_row(name: str, exact: Ends, nfe: int, ending: str) -> Row:
-    solver, schedule = default(nfe)
+def default_row(name: str, exact: Ends, nfe: int, ending: str, dimensions: int | None = None) -> Row:
+    """The default's cell, as for items of so many numbers (None: few)."""
+    solver, schedule = default(nfe, dimensions)
     return row(solver, grid_of(schedule), nfe, ending, bench(name).denoise, exact)
 
 

@@ -177,9 +177,10 @@ def table_of(name: str, items: int, seed: int) -> Table:
     return Table(found[-1])
 
 
-def measure(name: str, items: int, seed: int, budgets: Iterable[int]) -> Table:
-    """Every peer on every grid, with both endings; what is on disk is not run again."""
-    problem, exact, table, found = bench(name), ends(name, items, seed), table_of(name, items, seed), peers()
+def measure(name: str, items: int, seed: int, budgets: Iterable[int], among: set[str] | None = None) -> Table:
+    """Every peer (of the families `among`) on every grid, with both endings; what is on disk is not run again."""
+    problem, exact, table = bench(name), ends(name, items, seed), table_of(name, items, seed)
+    found = [peer for peer in peers() if among is None or family(peer.name) in among]
     if not installed():
         return table
     with ExitStack() as stack:
@@ -193,7 +194,8 @@ def measure(name: str, items: int, seed: int, budgets: Iterable[int]) -> Table:
                     if key(peer.name, grid, ending, nfe) not in table.rows:
                         table.rows |= cells(peer, grid, ending, nfe, problem.denoise, exact)
             table.save()
-        adaptive(table, problem.denoise, exact)
+        if among is None:
+            adaptive(table, problem.denoise, exact)
         table.save()
     return table
 
@@ -239,6 +241,11 @@ def best(table: Table, ending: str, nfe: int) -> Row:
                 found[measure_name] = row[measure_name]
                 found[measure_name.removesuffix("_share") + "_by"] = f"{peer} | {rest[0]} | {row['steps']} steps"
     return found
+
+
+def family(by: str) -> str:
+    """The sampler without its grid and how it ends."""
+    return by.split(" | ")[0].removesuffix(STOPS).split(",")[0]
 
 
 def single(tables: Sequence[Table], ending: str, nfe: int) -> Row:

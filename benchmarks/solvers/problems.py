@@ -8,8 +8,9 @@
 | `patches` | a mixture of 8 Gaussians with full covariances, fitted to patches of real power-compressed spectrograms |
 | `points` | the empirical set of 2,000 such patches, the loudest of as many recordings: D is their posterior mean |
 
-Each is scaled to a standard deviation of 0.5, the one that EDM's noise levels are made for. The last two need the audio
-in `$GENAUDIO_DATA` (or `../shared/data` beside the checkout).
+Each is scaled to a standard deviation of 0.5, the one that EDM's noise levels are made for. `patches` and `points` need
+the audio in `$GENAUDIO_DATA` (or `../shared/data` beside the checkout). They and `cloud` are there in 512 dimensions
+too, of patches of 16 bins and 16 frames: `cloud 512`, `patches 512`, `points 512`.
 
 Shapes: x (items, dimensions), float64.
 """
@@ -28,7 +29,8 @@ from torch import Tensor
 SIGMA_MIN, SIGMA_MAX, SIGMA_DATA = 0.002, 80.0, 0.5
 NAMES = ("line", "cloud", "grid", "patches", "points")
 MIXTURES = NAMES[:4]
-PATCH = (8, 4)  # bins and frames of a patch; with real and imaginary part 64 numbers
+MANY = ("cloud 512", "patches 512", "points 512")
+PATCH, LARGE = (8, 4), (16, 16)  # bins and frames of a patch; with real and imaginary part 64 and 512 numbers
 DOUBLE = torch.float64
 
 
@@ -126,7 +128,17 @@ class Bench:
 @cache
 def bench(name: str) -> Bench:
     """The problem of that name."""
-    made = {"line": line, "cloud": cloud, "grid": grid, "patches": patches, "points": points}[name]()
+    makers: dict[str, Callable[[], Problem]] = {
+        "line": line,
+        "cloud": cloud,
+        "grid": grid,
+        "patches": patches,
+        "points": points,
+        "cloud 512": lambda: cloud(dimensions=512),
+        "patches 512": lambda: patches(LARGE),
+        "points 512": lambda: points(LARGE),
+    }
+    made = makers[name]()
     return Bench(name, made, dimensions_of(made))
 
 
@@ -164,24 +176,25 @@ def scaled(means: Tensor, stds: Tensor, weights: Tensor) -> Mixture:
     return Mixture(means * factor, stds * factor, weights)
 
 
-def patches() -> FullMixture:
+def patches(size: tuple[int, int] = PATCH) -> FullMixture:
     """(d): 8 components, fitted by expectation maximisation to 8,000 patches from anywhere in 400 recordings."""
     generator = torch.Generator().manual_seed(0)
     found: list[Tensor] = []
     for x in spectrograms(400, generator):
         tops = torch.randint(x.shape[1] // 2, (20,), generator=generator).tolist()
-        lefts = torch.randint(max(1, x.shape[2] - PATCH[1]), (20,), generator=generator).tolist()
-        found += [patch_at(x, top, left) for top, left in zip(tops, lefts, strict=True) if x.shape[2] >= PATCH[1]]
+        lefts = torch.randint(max(1, x.shape[2] - size[1]), (20,), generator=generator).tolist()
+        if x.shape[2] >= size[1]:
+            found += [patch_at(x, top, left, size) for top, left in zip(tops, lefts, strict=True)]
     return fitted(normalised(torch.stack(found))[2000:], 8)
 
 
-def points() -> Points:
+def points(size: tuple[int, int] = PATCH) -> Points:
     """(e): one patch, the loudest, of each of 2,000 recordings, so that no two are nearly the same."""
     found = []
     for x in spectrograms(2000, torch.Generator().manual_seed(0)):
-        power = torch.nn.functional.avg_pool2d(x.square().sum(0)[None], PATCH, stride=1)[0]
+        power = torch.nn.functional.avg_pool2d(x.square().sum(0)[None], size, stride=1)[0]
         top, left = divmod(int(power.argmax()), power.shape[1])
-        found.append(patch_at(x, top, left))
+        found.append(patch_at(x, top, left, size))
     return Points(normalised(torch.stack(found)))
 
 
@@ -219,9 +232,9 @@ def spectrograms(count: int, generator: torch.Generator) -> Iterator[Tensor]:
         yield representation.encode(torch.from_numpy(data / abs(data).max())[None, None])[0]
 
 
-def patch_at(x: Tensor, top: int, left: int) -> Tensor:
-    """The patch of a spectrogram at a bin and frame: (64,)."""
-    return x[:, top : top + PATCH[0], left : left + PATCH[1]].reshape(-1)
+def patch_at(x: Tensor, top: int, left: int, size: tuple[int, int]) -> Tensor:
+    """The patch of a spectrogram at a bin and frame, 2 * bins * frames numbers."""
+    return x[:, top : top + size[0], left : left + size[1]].reshape(-1)
 
 
 def normalised(data: Tensor) -> Tensor:

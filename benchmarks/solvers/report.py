@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from peers import STOPS
+from peers import family
 from problems import MIXTURES, NAMES
 
 Row = dict[str, Any]
@@ -116,14 +116,9 @@ def table(records: Sequence[Row], single: Sequence[Row], items: int) -> str:
             if any(share is not None for share in shares):
                 parts.append(_line([label, *("" if share is None else f"{100 * share:.1f}" for share in shares)]))
     parts += ["\n**The best peers by cells won** (RMS, both endings)\n", _head(["sampler", "cells"])]
-    won = Counter(_family(record["peers"]["rms_by"]) for record in records if "rms_by" in record["peers"])
+    won = Counter(family(record["peers"]["rms_by"]) for record in records if "rms_by" in record["peers"])
     parts += [_line([name, count]) for name, count in won.most_common()]
     return "\n".join(parts) + "\n"
-
-
-def _family(by: str) -> str:
-    """The sampler without how it ends."""
-    return by.split(" | ")[0].removesuffix(STOPS).split(",")[0]
 
 
 def _number(value: float | None) -> str:

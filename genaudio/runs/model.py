@@ -10,6 +10,7 @@ Shapes: waveform (batch, channels, time), float32.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -83,6 +84,11 @@ class Model:
         return cast(Representation, self.components["representation"])
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of an encoded clip: channels, frequencies, frames."""
+        return self.representation.shape(self.audio.length, self.audio.channels)
+
+    @property
     def preconditioner(self) -> Preconditioner:
         """What makes a denoiser of the network; it has the range of noise levels."""
         return cast(Preconditioner, self.components["preconditioner"])
@@ -134,6 +140,7 @@ class Model:
             self.own_schedule(cast(Schedule, sampler["schedule"]), solver),
             guidance,
             sigma_data=self.sigma_data,
+            dimensions=math.prod(self.shape),
             nfe=nfe,
             num_steps=num_steps,
             weak=self.weak_models(guidance),
@@ -231,7 +238,7 @@ class Model:
             self.weights,
             self.preconditioner,
             self.representation,
-            self.representation.shape(self.audio.length, self.audio.channels),
+            self.shape,
             self.audio.length,
             self.device,
             self.card["precision"],

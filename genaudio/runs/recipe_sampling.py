@@ -19,7 +19,9 @@ def guidance_of(recipe: Recipe, *, conditional: bool) -> GuidanceBlock:
     return recipe.guidance if conditional else without_condition(recipe.guidance)
 
 
-def sampling_plan(recipe: Recipe, schedule: Schedule, *, conditional: bool, sigma_data: float = 0.5) -> SamplingPlan:
+def sampling_plan(
+    recipe: Recipe, schedule: Schedule, *, conditional: bool, dimensions: int, sigma_data: float = 0.5
+) -> SamplingPlan:
     """How the recipe samples; before training, when `sigma_data` is not known, only good for checking the budget."""
     budget = recipe.sampling
     return SamplingPlan.of(
@@ -27,6 +29,7 @@ def sampling_plan(recipe: Recipe, schedule: Schedule, *, conditional: bool, sigm
         schedule,
         guidance_of(recipe, conditional=conditional),
         sigma_data=sigma_data,
+        dimensions=dimensions,
         nfe=budget.nfe,
         num_steps=budget.num_steps,
     )

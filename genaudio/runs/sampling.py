@@ -61,6 +61,7 @@ class SamplingPlan:
         guidance: Guidance | tuple[Guidance, ...] | None,
         *,
         sigma_data: float = 0.5,
+        dimensions: int | None = None,
         nfe: int | None = None,
         num_steps: int | None = None,
         weak: Mapping[str, Model] | None = None,
@@ -68,7 +69,8 @@ class SamplingPlan:
         """A plan whose budget is given in evaluations or in steps.
 
         Without either: the steps that the schedule is made for, else 20 evaluations. `sigma_data` is the standard
-        deviation of the encoded data, which some solvers and schedules depend on.
+        deviation of the encoded data and `dimensions` the numbers of an encoded clip, which some solvers and schedules
+        depend on.
         """
         if nfe is not None and num_steps is not None:
             raise RunError("both nfe and num_steps are given", expected="one of them")
@@ -76,7 +78,8 @@ class SamplingPlan:
         if nfe is None and num_steps is None:
             num_steps = schedule.steps
         budget = nfe or num_steps or DEFAULT_NFE
-        solver, schedule = solver.fitted(sigma_data, budget), schedule.fitted(sigma_data, budget)
+        solver = solver.fitted(sigma_data, budget, dimensions)
+        schedule = schedule.fitted(sigma_data, budget, dimensions)
         if num_steps is None and nfe is None and solver.evaluations(1) is None:
             num_steps = budget  # an adaptive solver takes the ends of the schedule alone
         if num_steps is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -39,7 +40,8 @@ def check(context: RunContext, *, sampling: bool) -> None:
     clips = context.clips("train")
     conditioner = _conditioner(recipe, clips)
     sampling_labels(recipe, clips.classes if conditioner else ())
-    plan = sampling_plan(recipe, recipe.schedule, conditional=conditioner is not None)
+    shape = recipe.representation.shape(clips.length, clips.channels)
+    plan = sampling_plan(recipe, recipe.schedule, conditional=conditioner is not None, dimensions=math.prod(shape))
     if not is_open(plan.schedule):
         plan.schedule.sigmas(plan.num_steps, recipe.preconditioner.sigma_min, recipe.preconditioner.sigma_max)
     _untrained(recipe, clips)
@@ -139,7 +141,13 @@ def sample(context: RunContext) -> dict[str, object]:
     model = load(files.path, recipe.device)
     settings = recipe.sampling
     schedule = model.own_schedule(recipe.schedule, recipe.solver)
-    plan = sampling_plan(recipe, schedule, conditional=model.conditional, sigma_data=model.sigma_data)
+    plan = sampling_plan(
+        recipe,
+        schedule,
+        conditional=model.conditional,
+        dimensions=math.prod(model.shape),
+        sigma_data=model.sigma_data,
+    )
     plan = replace(plan, weak=model.weak_models(plan.guidance))
     request = SampleRequest(
         labels=sampling_labels(recipe, model.classes if model.conditional else ()),

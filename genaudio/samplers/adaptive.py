@@ -229,7 +229,7 @@ class AdaptiveSolver(Solver):
     def pair(self) -> Pair:
         """The methods whose difference is the error."""
 
-    def fitted(self, sigma_data: float, nfe: int) -> Self:
+    def fitted(self, sigma_data: float, nfe: int, dimensions: int | None = None) -> Self:
         """With the standard deviation of the data."""
         return self.model_copy(update={"sigma_data": sigma_data}) if self.sigma_data == "auto" else self
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from genaudio.core.component import parameter
@@ -32,9 +34,9 @@ class Auto(Solver):
         """One a step, from 128 steps on 6 more."""
         return self._chosen(num_steps, number(self.sigma_data)).evaluations(num_steps)
 
-    def fitted(self, sigma_data: float, nfe: int) -> ExponentialIntegrator:
-        """The solver for a budget of `nfe` evaluations."""
-        return self._chosen(nfe, sigma_data if self.sigma_data == "auto" else self.sigma_data)
+    def fitted(self, sigma_data: float, nfe: int, dimensions: int | None = None) -> ExponentialIntegrator:
+        """The solver for a budget of `nfe` evaluations, and items of so many numbers (None: few)."""
+        return self._chosen(nfe, sigma_data if self.sigma_data == "auto" else self.sigma_data, dimensions)
 
     def solve(
         self,
@@ -46,11 +48,12 @@ class Auto(Solver):
         callback: Callback | None = None,
     ) -> Tensor:
         """The end of the trajectory, by the solver for as many evaluations as there are steps."""
-        chosen = self._chosen(len(checked_levels(sigmas)) - 1, number(self.sigma_data))
+        steps = len(checked_levels(sigmas)) - 1
+        chosen = self._chosen(steps, number(self.sigma_data), math.prod(x.shape[1:]))
         return chosen.solve(denoiser, x, sigmas, generator=generator, callback=callback)
 
-    def _chosen(self, nfe: int, sigma_data: float) -> ExponentialIntegrator:
-        chosen = band(nfe)
+    def _chosen(self, nfe: int, sigma_data: float, dimensions: int | None = None) -> ExponentialIntegrator:
+        chosen = band(nfe, dimensions)
         return ExponentialIntegrator(
             order=chosen.order,
             prediction="velocity",

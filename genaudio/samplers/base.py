@@ -43,11 +43,11 @@ class Solver(Component, ABC):
         """Whether fresh noise is drawn on the way; such a solver cannot run backwards."""
         return False
 
-    def fitted(self, sigma_data: float, nfe: int) -> Solver:
-        """This solver with what it leaves open settled: the standard deviation of the data, a choice by budget.
+    def fitted(self, sigma_data: float, nfe: int, dimensions: int | None = None) -> Solver:
+        """This solver with what it leaves open settled: the data's standard deviation, a choice by budget and size.
 
-        `nfe` is the budget in evaluations (or in steps, where that is what was asked for). Most solvers leave nothing
-        open.
+        `nfe` is the budget in evaluations (or in steps, where that is what was asked for); `dimensions` are the numbers
+        that make up one item of x, if they are known. Most solvers leave nothing open.
         """
         return self
 

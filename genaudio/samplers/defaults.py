@@ -1,5 +1,7 @@
 """What `solver: auto` and `schedule: auto` stand for: one configuration for each band of evaluations.
 
+In many dimensions other ones than in few: a sound is decided on at higher noise levels there.
+
 Chosen on the five problems of `benchmarks/solvers/` (on other noises than they are reported on) and on a trained model:
 docs/solver-laboratory.md has the measurements and the command.
 """
@@ -24,6 +26,7 @@ class Band:
     centre: float
     width_above: float
     width_below: float
+    lowest: float = 0.0  # level before 0, as a multiple of the data's standard deviation; 0: sigma_min
 
 
 BANDS = (
@@ -35,7 +38,18 @@ BANDS = (
     Band(float("inf"), 5, True, "log_sigma", 1.0, 0.85, 0.47, 2.0),
 )
 
+MANY = 256  # numbers in an item of x from which on these hold
+BANDS_OF_MANY = (
+    Band(6, 4, False, "angle", 1.58, 0.4, 0.97, 1.8, 0.115),
+    Band(8, 3, True, "angle", 1.5, 1.5, 0.26, 1.1, 0.1),
+    Band(12, 3, True, "angle", 1.45, 1.6, 0.28, 1.1, 0.1),
+    Band(17, 4, True, "angle", 1.1, 1.7, 0.45, 2.15, 0.03),
+    Band(28, 4, True, "log_sigma", 1.0, 1.85, 0.5, 2.2),
+    Band(float("inf"), 5, True, "log_sigma", 1.0, 1.85, 0.94, 4.0),
+)
 
-def band(nfe: int) -> Band:
-    """The band of a budget."""
-    return next(band for band in BANDS if nfe <= band.most)
+
+def band(nfe: int, dimensions: int | None = None) -> Band:
+    """The band of a budget, for items of so many numbers (None: few)."""
+    bands = BANDS if dimensions is None or dimensions < MANY else BANDS_OF_MANY
+    return next(band for band in bands if nfe <= band.most)

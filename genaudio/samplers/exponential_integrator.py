@@ -55,7 +55,7 @@ class ExponentialIntegrator(StagedSolver):
             raise ValueError("order 5 is for a corrector: give order 1 to 4, or corrector: true")
         return self
 
-    def fitted(self, sigma_data: float, nfe: int) -> ExponentialIntegrator:
+    def fitted(self, sigma_data: float, nfe: int, dimensions: int | None = None) -> ExponentialIntegrator:
         """With the standard deviation of the data."""
         return self.model_copy(update={"sigma_data": sigma_data}) if self.sigma_data == "auto" else self
 

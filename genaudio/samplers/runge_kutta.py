@@ -42,7 +42,7 @@ class RungeKutta(StagedSolver):
         "extrapolate", description="The step to sigma = 0: D extrapolated from two levels, or D at the last"
     )
 
-    def fitted(self, sigma_data: float, nfe: int) -> RungeKutta:
+    def fitted(self, sigma_data: float, nfe: int, dimensions: int | None = None) -> RungeKutta:
         """With the standard deviation of the data."""
         return self.model_copy(update={"sigma_data": sigma_data}) if self.sigma_data == "auto" else self
 

@@ -7,16 +7,19 @@ import torch
 
 from genaudio.core.errors import GenaudioError
 from genaudio.samplers.auto import Auto
-from genaudio.samplers.defaults import BANDS, band
+from genaudio.samplers.defaults import BANDS, BANDS_OF_MANY, MANY, Band, band
 from genaudio.samplers.exponential_integrator import ExponentialIntegrator
 from genaudio.samplers.schedules.auto import Auto as AutoSchedule
 from genaudio.samplers.schedules.sinh import Sinh
 
 
-def test_every_budget_has_one_band_and_the_order_never_falls_once_there_is_a_corrector() -> None:
-    assert [b.most for b in BANDS] == sorted(b.most for b in BANDS)
-    assert BANDS[-1].most == float("inf")
-    orders = [band(nfe).order for nfe in range(1, 200) if band(nfe).corrector]
+@pytest.mark.parametrize(("bands", "dimensions"), [(BANDS, 64), (BANDS_OF_MANY, 2 * 128 * 64)])
+def test_every_budget_has_one_band_and_the_order_never_falls_once_there_is_a_corrector(
+    bands: tuple[Band, ...], dimensions: int
+) -> None:
+    assert [b.most for b in bands] == sorted(b.most for b in bands)
+    assert bands[-1].most == float("inf")
+    orders = [band(nfe, dimensions).order for nfe in range(1, 200) if band(nfe, dimensions).corrector]
     assert orders == sorted(orders)
 
 
@@ -56,9 +59,29 @@ def test_the_schedule_is_the_sinh_schedule_that_its_band_names() -> None:
             centre=chosen.centre,
             width_above=chosen.width_above,
             width_below=chosen.width_below,
+            lowest=chosen.lowest,
             sigma_data=0.4,
         )
         assert schedule == expected
+
+
+def test_items_of_many_numbers_have_bands_of_their_own() -> None:
+    assert {band(10), band(10, 1), band(10, MANY - 1)} <= set(BANDS)
+    many = band(10, MANY)
+    assert many in BANDS_OF_MANY
+    assert Auto().fitted(0.3, 10, MANY).sigma_data == many.scale * 0.3
+    assert AutoSchedule().fitted(0.3, 10, MANY) != AutoSchedule().fitted(0.3, 10)
+    assert AutoSchedule().fitted(0.3, 10, MANY).centre == many.centre
+
+
+def test_unfitted_the_solver_counts_the_numbers_itself() -> None:
+    sigmas = AutoSchedule().fitted(0.5, 10, MANY).sigmas(10, 0.002, 80.0)
+    x = torch.linspace(-90, 90, 2 * MANY, dtype=torch.float64).view(2, MANY)
+    chosen = Auto().fitted(0.5, 10, MANY)
+    assert torch.equal(
+        Auto().solve(lambda y, s: (y / (1 + s)).tanh(), x, sigmas),
+        chosen.solve(lambda y, s: (y / (1 + s)).tanh(), x, sigmas),
+    )
 
 
 def test_a_schedule_that_does_not_know_the_data_says_so() -> None:

@@ -27,9 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inversion(Course):
-    """From a clip to its noise, up all levels above 0: one step less than a generation."""
+    """From a clip to its noise, up all levels above 0: one step less than a generation.
+
+    A schedule that stops well above `sigma_min`, the least level that the model knows, is begun there: a clip that is
+    taken to hold more noise than it does ends elsewhere.
+    """
 
     encoded: Tensor = field(repr=False)  # (features, freq, time)
+    sigma_min: float | None = None
 
     def solve(self, solver: Solver, tile: Tile) -> Tensor:
         """The solver's end from the clip at the lowest level, divided by the highest."""
@@ -42,6 +47,8 @@ class Inversion(Course):
         levels = tile.sigmas[tile.sigmas > 0].flip(0)
         if len(levels) < 2:
             raise RunError("an inversion with a budget of one step", expected="at least 2 steps")
+        if self.sigma_min is not None and self.sigma_min < levels[0] * (1 - 1e-9):
+            levels = torch.cat([levels.new_tensor([self.sigma_min]), levels])
         start = self.encoded.to(tile.noise).expand_as(tile.noise)
         end = solver.solve(tile.denoiser, start, levels, generator=tile.generators, callback=tile.callback)
         return end / float(levels[-1])
@@ -82,7 +89,8 @@ def invert(
     scale above 1 drives the noise away from unit variance: to vary or mix noises, invert and decode with scale 1.
     """
     encoded = encoded_clip(model, fitted_clip(waveform, sample_rate, model.audio, start))
-    noise, _ = model.generate(1, label, course=Inversion(encoded), on_step=on_step, **sampler)
+    course = Inversion(encoded, model.preconditioner.sigma_min)
+    noise, _ = model.generate(1, label, course=course, on_step=on_step, **sampler)
     return noise[0]
 
 

@@ -107,7 +107,7 @@ def write_inversion(
         (end,) = model.stream(plan, [0], [label], course=course, on_step=lambda done: progress.update(before + done))
         return end
 
-    course = Inversion(encoded_clip(model, source.waveform))
+    course = Inversion(encoded_clip(model, source.waveform), model.preconditioner.sigma_min)
     budget = model.generator().budget(plan, course)
     noise = go(course, 0)
     error = go(FromNoise(noise), 1)[0] - source.waveform

@@ -22,19 +22,20 @@ class Auto(Schedule):
         "auto", description="Standard deviation of the encoded data, or auto: the model's"
     )
 
-    def fitted(self, sigma_data: float, nfe: int) -> Sinh:
-        """The schedule for a budget of `nfe` evaluations."""
-        return self._chosen(nfe).fitted(sigma_data, nfe)
+    def fitted(self, sigma_data: float, nfe: int, dimensions: int | None = None) -> Sinh:
+        """The schedule for a budget of `nfe` evaluations, and items of so many numbers (None: few)."""
+        return self._chosen(nfe, dimensions).fitted(sigma_data, nfe)
 
     def sigmas(self, num_steps: int, sigma_min: float, sigma_max: float) -> Tensor:
         """The levels for as many evaluations as there are steps; raises `GenaudioError` without `sigma_data`."""
         return self._chosen(num_steps).sigmas(num_steps, sigma_min, sigma_max)
 
-    def _chosen(self, nfe: int) -> Sinh:
-        chosen = band(nfe)
+    def _chosen(self, nfe: int, dimensions: int | None = None) -> Sinh:
+        chosen = band(nfe, dimensions)
         return Sinh(
             centre=chosen.centre,
             width_above=chosen.width_above,
             width_below=chosen.width_below,
+            lowest=chosen.lowest,
             sigma_data=self.sigma_data,
         )

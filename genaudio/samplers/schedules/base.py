@@ -20,11 +20,11 @@ class Schedule(Component, ABC):
         """The number of steps that the schedule is made for; None if any number will do."""
         return None
 
-    def fitted(self, sigma_data: float, nfe: int) -> Schedule:
-        """This schedule with what it leaves open settled: the standard deviation of the data, a choice by budget.
+    def fitted(self, sigma_data: float, nfe: int, dimensions: int | None = None) -> Schedule:
+        """This schedule with what it leaves open settled: the data's standard deviation, a choice by budget and size.
 
-        `nfe` is the budget in evaluations (or in steps, where that is what was asked for). Most schedules leave nothing
-        open.
+        `nfe` is the budget in evaluations (or in steps, where that is what was asked for); `dimensions` are the numbers
+        that make up one item of x, if they are known. Most schedules leave nothing open.
         """
         return self
 
@@ -69,7 +69,7 @@ class ScaledSchedule(RampSchedule):
         "auto", description="Standard deviation of the encoded data, or auto: the model's"
     )
 
-    def fitted(self, sigma_data: float, nfe: int) -> Self:
+    def fitted(self, sigma_data: float, nfe: int, dimensions: int | None = None) -> Self:
         """This schedule with `sigma_data: auto` replaced by the given value."""
         return self.model_copy(update={"sigma_data": sigma_data}) if self.sigma_data == "auto" else self
 
@@ -79,13 +79,17 @@ class ScaledSchedule(RampSchedule):
 
     def levels(self, ramp: Tensor, sigma_min: float, sigma_max: float) -> Tensor:
         """The noise levels; raises `GenaudioError` while `sigma_data` is still "auto"."""
+        return self._scale * self.ratios(ramp, sigma_min / self._scale, sigma_max / self._scale)
+
+    @property
+    def _scale(self) -> float:
         if self.sigma_data == "auto":
             raise GenaudioError(
                 "sigma_data is still 'auto'",
                 expected="a number",
                 mend="call fitted(sigma_data, nfe), or give sigma_data",
             )
-        return self.sigma_data * self.ratios(ramp, sigma_min / self.sigma_data, sigma_max / self.sigma_data)
+        return self.sigma_data
 
 
 def check_range(num_steps: int, sigma_min: float, sigma_max: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -74,6 +75,20 @@ def test_an_inversion_costs_one_step_less_than_a_generation(model, clip):
     assert (budget.num_steps, budget.evaluations) == (4, 8)
     generation = model.generator().budget(plan, GENERATION)
     assert (generation.num_steps, generation.evaluations) == (5, plan.evaluations)
+
+
+def test_from_a_schedule_that_stops_high_it_begins_at_the_models_lowest_level(gaussian, tile):
+    d = 0.5
+    way = replace(
+        tile(gaussian(d**2 * torch.eye(8, dtype=torch.float64)), 1, SHAPE),
+        sigmas=genaudio.create("schedule", "karras").sigmas(40, 0.4, 80.0),
+    )
+    encoded = torch.linspace(-1, 1, 8, dtype=torch.float64).view(SHAPE)
+    solver = genaudio.create("solver", "heun")
+    exact = encoded * math.sqrt((d**2 + 80.0**2) / (d**2 + 0.002**2)) / 80.0
+    torch.testing.assert_close(Inversion(encoded, 0.002).solve(solver, way)[0], exact, rtol=0.1, atol=0)
+    assert float((Inversion(encoded).solve(solver, way)[0] / exact).max()) < 0.8
+    assert torch.equal(Inversion(encoded, 0.4).solve(solver, way), Inversion(encoded).solve(solver, way))
 
 
 def test_interpolation_keeps_the_length_and_goes_round_the_circle():

@@ -43,3 +43,12 @@ def test_a_range_on_one_side_of_the_centre_will_do(low: float, high: float) -> N
     assert bool((sigmas.diff() < 0).all())
     assert sigmas[0] == high
     assert sigmas[-2] == low
+
+
+def test_it_stops_at_its_lowest_level_where_that_lies_in_the_range() -> None:
+    schedule = Sinh(centre=0.5, sigma_data=0.4, lowest=0.25)
+    sigmas = schedule.sigmas(6, 0.002, 80.0)
+    assert sigmas[-2:].tolist() == [0.1, 0.0]
+    torch.testing.assert_close(sigmas, Sinh(centre=0.5, sigma_data=0.4).sigmas(6, 0.1, 80.0), rtol=0, atol=0)
+    for low, high in ((0.2, 80.0), (0.002, 0.05)):  # below the range, above the range
+        assert schedule.sigmas(6, low, high)[-2] == low
