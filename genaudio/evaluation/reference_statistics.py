@@ -105,6 +105,15 @@ def check_same_embedding(generated: Mapping[str, Any], reference: Mapping[str, A
             )
 
 
+def identity(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a card, what says which embedding was used, and not where its weights lie if their hash is known."""
+    facts = {key: card.get(key) for key in _EMBEDDING}
+    if facts["weights_sha256"] is not None:
+        fields = facts["embedding_fields"] or {}
+        facts["embedding_fields"] = {key: value for key, value in fields.items() if key not in _WHERE}
+    return facts
+
+
 def _moments_of(features: FeatureSet) -> tuple[dict[str, Tensor], list[str]]:
     """Tensors by name, and the classes that they are of, in the order of their numbers."""
     whole = features.moments or Moments.of(features.features)

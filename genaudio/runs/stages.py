@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from genaudio.plugins.manager import notify
 from genaudio.runs.audit.stage import audit, run_screen
-from genaudio.runs.evaluation.recipe import check_evaluation
+from genaudio.runs.evaluation.recipe import check_evaluation, choice_of
 from genaudio.runs.evaluation.stage import evaluate, periodic_evaluation
 from genaudio.runs.guidance import check_memories, check_weak_model, weak_paths
 from genaudio.runs.model import AudioFormat, Model, load, load_weak, pack
@@ -21,6 +21,8 @@ from genaudio.training.device import resolve_device
 from genaudio.training.model import DiffusionModel, build_model
 from genaudio.training.statistics import measure_sigma_data
 from genaudio.training.trainer import Trainer, TrainingJob
+
+__all__ = ["RUNNERS", "check", "choice_of"]
 
 if TYPE_CHECKING:
     from genaudio.core.recipe import Recipe

@@ -62,6 +62,22 @@ def best_by(recipe: Recipe) -> str:
     return wanted
 
 
+def choice_of(recipe: Recipe) -> tuple[Any, ...]:
+    """What decides which weights of a training become the model: `last`, or the metric and all that it depends on."""
+    evaluation = recipe.evaluation
+    if evaluation.keep == "last":
+        return ("last",)
+    metrics = metrics_of(recipe)
+    metric = metrics.get(evaluation.best_by or next(iter(metrics), ""))
+    by = None if metric is None else describe("metric", without_draws(metric))
+    return ("best", by, describe("embedding", recipe.embedding), evaluation.reference, evaluation.reference_clips)
+
+
+def without_draws(metric: Metric) -> Metric:
+    """The metric without its bootstrap, which a course over steps has no use for."""
+    return metric.model_copy(update={"draws": 0}) if "draws" in type(metric).model_fields else metric
+
+
 def check_evaluation(context: RunContext) -> None:
     """Raise what an evaluation would stumble over after hours of training: a missing file, weights, a metric's name."""
     recipe = context.recipe
