@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -191,6 +192,26 @@ class LoadedRecipe:
         if path not in self._document.values and path[:-1] not in self._document.values:
             return "default", None  # the default type of a block that came into being by an override
         return "recipe", self._document.position(path)
+
+    def placed(self, problems: Sequence[Problem]) -> list[Problem]:
+        """The problems, those of a value of the recipe with the place where it was set."""
+        return [
+            _placed(problem, self._document, self._overridden)
+            if problem.path.split(".")[0] in Recipe.model_fields
+            else problem
+            for problem in problems
+        ]
+
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """What is raised within is told with the places of the recipe's values that it is about."""
+        try:
+            yield
+        except GenaudioError as error:
+            placed = self.placed(error.problems)
+            if placed == list(error.problems):
+                raise
+            raise type(error).of(placed) from error
 
 
 def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:

@@ -28,6 +28,7 @@ from genaudio.evaluation.noise import add_noise
 
 FORMAT = 2
 _WIDTHS = (24, 32, 48, 64, 80)
+FEATURES = 2 * _WIDTHS[-1]  # mean and maximum of the last layer's
 _RANGE_DB = 80.0
 _BATCH = 64
 
@@ -66,7 +67,7 @@ class Classifier(nn.Module):
         # Channels last: the convolutions take two thirds of the time on a CPU.
         self.trunk = nn.Sequential(*layers).to(memory_format=torch.channels_last)
         self.dropout = nn.Dropout(0.2)
-        self.head = nn.Linear(2 * _WIDTHS[-1], len(classes))
+        self.head = nn.Linear(FEATURES, len(classes))
 
     def levels(self, waveform: Tensor) -> Tensor:
         """The log-mel spectrogram that the network sees, in dB: `(batch, bands, frames)`."""

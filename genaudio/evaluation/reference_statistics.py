@@ -101,7 +101,7 @@ def check_same_embedding(generated: Mapping[str, Any], reference: Mapping[str, A
             raise GenaudioError(
                 f"{source} was computed with the {name} {_spelled(theirs)}",
                 expected=f"{_spelled(ours)}, as for the generated clips",
-                mend="use the same embedding for both: leave --embedding out, or compute the reference again",
+                mend="use the reference's embedding, as without --embedding, or compute the reference again",
             )
 
 

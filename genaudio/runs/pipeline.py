@@ -110,7 +110,9 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
         changes, again = {}, ()
     if force or not all(files.finished(stage) for stage in stages):
         # Before anything is written or moved: a recipe that cannot work harms no run.
-        _stages().check(context, sampling="sample" in stages and (force or not files.finished("sample")))
+        ahead = [stage for stage in stages if (force and stage in again) or not files.finished(stage)]
+        training = "train" in ahead or ("train" in stages and choice)
+        _stages().check(context, training=training, sampling="sample" in ahead)
     if force:
         for stage in again:
             if changes and stage == "train":

@@ -5,24 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from genaudio.core.files import sha256
 from genaudio.evaluation.clip_set import ClipSet
-from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.feature_settings import CHANNELS
 from genaudio.evaluation.measuring import embedding_card
 from genaudio.evaluation.metrics.base import Metric
 from genaudio.evaluation.reference_statistics import identity
 from genaudio.plugins.manager import registry
-from genaudio.runs.blocks import build_block, describe
+from genaudio.runs.blocks import describe
+from genaudio.runs.evaluation.needs import embedding_for
 from genaudio.runs.evaluation.recipe import EvaluationParts
 
 
 def figure_facts(parts: EvaluationParts, metric: Metric) -> dict[str, Any]:
     """The metric with its settings, the embedding with its hash, the reference with its content's, as JSON has them."""
-    prescribed = metric.protocol_embedding
-    embedding = parts.embedding if prescribed is None else cast(Embedding, build_block("embedding", prescribed))
+    embedding = embedding_for(metric, parts.embedding)
     card = embedding_card(embedding, registry().name_of("embedding", embedding)) | {"channels": CHANNELS}
     facts = {"metric": describe("metric", metric), "embedding": identity(card)}
     if metric.needs_reference:
