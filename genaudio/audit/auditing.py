@@ -22,6 +22,8 @@ from genaudio.core.progress import Progress
 from genaudio.evaluation.audio_clip import AudioClip
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
+from genaudio.evaluation.label_spelling import listed, nothing_in_common
+from genaudio.evaluation.unreadable import UnusableClipsError, unreadable
 
 
 def audit(
@@ -37,12 +39,19 @@ def audit(
     """Which generated clips are copies of training clips, of which, and where in time.
 
     The arguments are those of `Auditor`, which audits several sets against the same training clips. Raises `DataError`
-    for sets that are empty, silent, or too few to calibrate with, and for files that cannot be read.
+    for sets that are empty, silent, or too few to calibrate with, and one that names all files that cannot be read.
     """
     _some(generated, "generated")
-    return Auditor(
-        training, held_out=held_out, settings=settings, embedding=embedding, device=device, progress=progress
-    ).audit(generated)
+    try:
+        return Auditor(
+            training, held_out=held_out, settings=settings, embedding=embedding, device=device, progress=progress
+        ).audit(generated)
+    except UnusableClipsError:
+        clips = [clip for one in (training, held_out, generated) if one is not None for clip in one.clips]
+        wrong = unreadable(clips, (settings or AuditSettings()).sample_rate)
+        if not wrong:
+            raise
+        raise UnusableClipsError.naming(wrong, len(clips)) from None
 
 
 class Auditor:
@@ -95,7 +104,9 @@ class Auditor:
             audited(clip, comparison, self._judge, self._library, self._training, self._settings)
             for clip, comparison in zip(generated.clips, comparisons, strict=True)
         )
-        return AuditResult(found, {**_counts(found), **self._calibration, **self._facts()})
+        facts = {**self._calibration, **self._facts()}
+        facts["limits"] = [*facts["limits"], *self._class_limits(generated)]
+        return AuditResult(found, {**_counts(found), **facts})
 
     def _calibrated(self, held_out: Sequence[AudioClip] | None) -> tuple[Judge, dict[str, Any]]:
         """Thresholds from the held-out clips, or else from the training clips, and how they came about."""
@@ -125,6 +136,19 @@ class Auditor:
             "limits": _limits(len(real), held_out is None, self._settings),
         }
         return judge, facts
+
+    def _class_limits(self, generated: ClipSet) -> list[str]:
+        """Where generated clips have no threshold of their class."""
+        if not self._settings.use_labels:
+            return []
+        training = sorted({clip.label for clip in self._training if clip.label is not None})
+        if strangers := nothing_in_common(generated.classes, training, "training"):
+            return [f"{strangers}. All are compared, against the one threshold of clips of any class"]
+        known = self._judge.scores.thresholds
+        lone = [label for label in generated.classes if label not in known]
+        if not lone or not any(label is not None for label in known):
+            return []
+        return [f"no calibration clips of {listed(lone)}: generated clips of that have the one threshold of any class"]
 
     def _facts(self) -> dict[str, Any]:
         """What the search was done in."""

@@ -16,7 +16,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from genaudio.core.errors import DataError, GenaudioError
+from genaudio.core.errors import GenaudioError
 from genaudio.core.progress import Progress
 from genaudio.evaluation.audio_clip import AudioClip
 from genaudio.evaluation.clip_set import ClipSet
@@ -25,11 +25,11 @@ from genaudio.evaluation.feature_cache import FeatureCache, Heard
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.feature_settings import CHANNELS, feature_settings
 from genaudio.evaluation.measuring import embedding_card
+from genaudio.evaluation.unreadable import UnusableClipsError
 
 SILENT = 1e-3  # a clip whose peak lies below (-60 dBFS) counts as silent
 _WINDOW = 64  # clips that are looked up, computed and stored together
 _AHEAD = 32  # clips that are read while others are computed
-_NAMED = 5  # clips that an error names; the rest are counted
 # Items that go through an embedding together. A matrix product may round otherwise in another batch, so that a clip's
 # features would depend on its neighbours: on each device the tile has one size, and is filled where clips lack.
 _TILES = {"cpu": 1, "cuda": 16, "mps": 4}
@@ -124,7 +124,7 @@ class _Listener:
         finally:
             self._progress.finish()
         if self._wrong:
-            raise _unusable(self._wrong, len(clips))
+            raise UnusableClipsError.naming(self._wrong, len(clips))
         return result
 
     def _read(self, clip: AudioClip, *, decode: bool = False) -> _Read:
@@ -229,12 +229,3 @@ def _windows(reads: Iterable[_Read]) -> Iterator[list[_Read]]:
             window = []
     if window:
         yield window
-
-
-def _unusable(wrong: Sequence[str], count: int) -> DataError:
-    named = list(wrong[:_NAMED]) + ([f"and {len(wrong) - _NAMED} more"] if len(wrong) > _NAMED else [])
-    return DataError(
-        f"{len(wrong)} of {count} clips cannot be used: {'; '.join(named)}",
-        expected="clips that can all be read, with finite features",
-        mend="repair or remove these files",
-    )
