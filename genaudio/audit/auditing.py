@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,7 +34,9 @@ def audit(
     held_out: ClipSet | None = None,
     settings: AuditSettings | None = None,
     embedding: Embedding | None = None,
+    embedding_name: str = "",
     device: str | torch.device = "cpu",
+    cache: Path | None = None,
     progress: Progress | None = None,
 ) -> AuditResult:
     """Which generated clips are copies of training clips, of which, and where in time.
@@ -44,7 +47,14 @@ def audit(
     _some(generated, "generated")
     try:
         return Auditor(
-            training, held_out=held_out, settings=settings, embedding=embedding, device=device, progress=progress
+            training,
+            held_out=held_out,
+            settings=settings,
+            embedding=embedding,
+            embedding_name=embedding_name,
+            device=device,
+            cache=cache,
+            progress=progress,
         ).audit(generated)
     except UnusableClipsError:
         clips = [clip for one in (training, held_out, generated) if one is not None for clip in one.clips]
@@ -59,7 +69,8 @@ class Auditor:
 
     `held_out` are real clips that the model was not trained with: thresholds are what a share `false_alarm_rate` of
     them would exceed. Without them the training clips take their place, each compared with all others (see
-    `group_pattern`). `device` is where the training clips' patches lie and are searched. The same clips and settings
+    `group_pattern`). `device` is where the training clips' patches lie and are searched. What the embedding hears is
+    kept below `cache`, if there is one, under `embedding_name`, by default its class's. The same clips and settings
     give the same result, whatever the memory, but for rounding.
     """
 
@@ -70,7 +81,9 @@ class Auditor:
         held_out: ClipSet | None = None,
         settings: AuditSettings | None = None,
         embedding: Embedding | None = None,
+        embedding_name: str = "",
         device: str | torch.device = "cpu",
+        cache: Path | None = None,
         progress: Progress | None = None,
     ) -> None:
         _some(training, "training")
@@ -80,7 +93,10 @@ class Auditor:
         progress, where = progress or Progress(), torch.device(device)
         self._groups = _groups(self._training, self._settings.group_pattern)
         self._listener = Listener(self._settings, self._training, progress)
-        self._embedder = None if embedding is None else ClipEmbedder(embedding, self._training, where, progress)
+        self._embedder = None
+        if embedding is not None:
+            name = embedding_name or type(embedding).__name__
+            self._embedder = ClipEmbedder(embedding, name, self._training, where, cache=cache, progress=progress)
         self._library = PatchLibrary(self._listener.whitening.components, where)
         heard = 0
         for sound in self._listener.sounds(self._training, "training clips"):
@@ -161,11 +177,9 @@ class Auditor:
         }
 
     def _compared(self, clips: Sequence[AudioClip], excluded: Sequence[set[int]], title: str) -> Iterator[Comparison]:
+        embedded = [None] * len(clips) if self._embedder is None else self._embedder(clips)
         sounds = self._listener.sounds(clips, title)
-        queries = (
-            Query(sound, barred, self._embedder(clip) if self._embedder is not None else None)
-            for clip, barred, sound in zip(clips, excluded, sounds, strict=True)
-        )
+        queries = (Query(*parts) for parts in zip(sounds, excluded, embedded, strict=True))
         return self._comparer.compare(queries)
 
     def _same_recording(self, clip: AudioClip) -> set[int]:

@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 import genaudio
 from genaudio.audit.result import AuditedClip
 from genaudio.cli.app import main
+from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import GenaudioError, Interrupted, RunError
 from genaudio.core.progress import Progress
 from genaudio.datasets.cache import default_cache
@@ -22,6 +24,7 @@ from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.mel_statistics import MelStatistics
 from genaudio.evaluation.feature_cache import FeatureCache
 from genaudio.evaluation.feature_settings import feature_settings
+from genaudio.runs.audit.audit import AuditRequest, run_audit
 from genaudio.runs.auditing import audit_paths
 from genaudio.runs.samples import SampleRequest, write_samples
 from genaudio.training.device import resolve_device
@@ -131,6 +134,29 @@ def test_whole_clips_are_heard_from_the_cache_of_metrics(folders: Path, found: d
     for folder in ("generated", "training"):
         assert {clip.load().key for clip in ClipSet.of_folder(folders / folder).clips} <= kept.keys()
     kept.close()
+
+
+def test_what_is_fused_or_heard_in_windows_is_heard_once(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    plain = MelStatistics.features
+
+    def counted(self: MelStatistics, waveform: torch.Tensor) -> torch.Tensor:
+        heard.append(len(waveform))
+        return plain(self, waveform)
+
+    monkeypatch.setattr(MelStatistics, "features", counted)
+    sets = {name: ClipSet.of_folder(folders / name) for name in ("generated", "training", "held_out")}
+    request = AuditRequest(**sets, settings=AuditSettings(), embedding=MelStatistics(), fused=True, window=0.5)
+    first = run_audit(request, device="cpu", cache=tmp_path)
+    assert sum(heard) == (6 + 40 + 40) + 5 * (6 + 40)  # whole clips, and for the measure five windows of each
+    heard.clear()
+    second = run_audit(request, device="cpu", cache=tmp_path)
+    assert heard == []
+    assert second.as_json() == first.as_json()
+    run_audit(replace(request, embedding=MelStatistics(bands=16), window=None), device="cpu", cache=tmp_path)
+    assert sum(heard) == 6 + 40 + 40  # other settings are another key; the measure shares what was fused
 
 
 def gen(*words: object) -> int:
