@@ -12,6 +12,7 @@ import torch
 
 from genaudio.audit.comparison import Comparer, Comparison, Query, enough_sound
 from genaudio.audit.embedding import ClipEmbedder
+from genaudio.audit.kind import CLIPS, Kind, class_limits
 from genaudio.audit.library import PatchLibrary
 from genaudio.audit.listening import Listener
 from genaudio.audit.result import AuditedClip, AuditResult
@@ -140,7 +141,7 @@ class Auditor:
         mute = [number for number, found in enumerate(comparisons) if not found.candidates]
         real = [number for number in range(len(clips)) if number not in {*copies, *mute}]
         judge = calibrated([comparisons[n] for n in real], [labels[n] for n in real], self._settings)
-        facts = {
+        facts: dict[str, Any] = {
             "false_alarm_rate": self._settings.false_alarm_rate,
             "calibrated_on": "training clips, each against all others" if held_out is None else "held-out clips",
             "calibration_clips": len(real),
@@ -149,22 +150,43 @@ class Auditor:
             "scores": judge.scores.as_json(),
             "stretches": judge.stretches.as_json(),
             "usual_stretch": judge.scorer.chance,
-            "limits": _limits(len(real), held_out is None, self._settings),
         }
-        return judge, facts
+        limits = _limits(len(real), held_out is None, self._settings)
+        if held_out is not None:
+            kind = self._kind(judge)
+            facts["training_beside_itself"] = kind.as_json()
+            limits += kind.limits
+            if self._settings.use_labels:
+                limits += class_limits(_classes(self._training), _classes(held_out))
+        return judge, facts | {"limits": limits}
+
+    def _kind(self, judge: Judge) -> Kind:
+        """How many training clips, each beside the others, the thresholds would take for copies."""
+        generator = torch.Generator().manual_seed(self._settings.seed)
+        numbers = torch.randperm(len(self._training), generator=generator)[:CLIPS].sort().values.tolist()
+        clips = [self._training[number] for number in numbers]
+        excluded = [{number, *self._same_recording(clip)} for number, clip in zip(numbers, clips, strict=True)]
+        found = self._compared(clips, excluded, "training clips beside each other")
+        scores = [
+            (judge.scorer.best(one), judge.scores.threshold(clip.label if self._settings.use_labels else None))
+            for clip, one in zip(clips, found, strict=True)
+            if one.candidates and not is_copy(one, self._settings)
+        ]
+        above = sum(score > threshold for score, threshold in scores)
+        return Kind(len(scores), above, self._settings.false_alarm_rate)
 
     def _class_limits(self, generated: ClipSet) -> list[str]:
         """Where generated clips have no threshold of their class."""
         if not self._settings.use_labels:
             return []
-        training = sorted({clip.label for clip in self._training if clip.label is not None})
+        training = _classes(self._training)
         if strangers := nothing_in_common(generated.classes, training, "training"):
             return [f"{strangers}. All are compared, against the one threshold of clips of any class"]
         known = self._judge.scores.thresholds
-        lone = [label for label in generated.classes if label not in known]
+        lone = [label for label in generated.classes if label not in known and label not in training]
         if not lone or not any(label is not None for label in known):
             return []
-        return [f"no calibration clips of {listed(lone)}: generated clips of that have the one threshold of any class"]
+        return [f"no training clips of {listed(lone)}: generated clips of that have the one threshold of any class"]
 
     def _facts(self) -> dict[str, Any]:
         """What the search was done in."""
@@ -191,6 +213,10 @@ class Auditor:
 def _some(clips: ClipSet, name: str) -> None:
     if not clips.clips:
         raise DataError(f"no {name} clips", expected="at least one")
+
+
+def _classes(clips: Sequence[AudioClip]) -> list[str]:
+    return sorted({clip.label for clip in clips if clip.label is not None})
 
 
 def _recording(clip: AudioClip, pattern: str | None) -> str | None:
