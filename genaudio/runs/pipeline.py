@@ -118,9 +118,10 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
             if changes and stage == "train":
                 context.progress.say("the change affects training: it starts over")
             files.put_aside(stage, *_outputs(files, stage))
-        if (choice or continues_training(changes)) and "train" not in again:
-            if choice:
-                context.progress.say("the change affects which weights become the model: training ends anew")
+        chosen = choice and files.finished("train")
+        if (chosen or continues_training(changes)) and "train" not in again:
+            if chosen:
+                context.progress.say("the change affects which weights become the model: they are chosen anew")
             files.put_aside("train", files.model)
     write_text(files.recipe, text)
     write_json(files.record, files.read())

@@ -35,7 +35,7 @@ class PeriodicEvaluation:
     measured_by: Mapping[str, Any] = field(default_factory=dict)
 
     def prefers(self, value: float, other: float) -> bool:
-        """Whether the first value is the better one; what is no number never is."""
+        """Whether the first value is the better one."""
         return value < other if self.better == "lower" else value > other
 
 
@@ -75,6 +75,8 @@ def keep_if_best(
 ) -> bool:
     """Keep the averaged weights of `step` if they are better than what is kept, or the first; whether they were."""
     value = figures[evaluation.best_by]
+    if math.isnan(value):
+        return False
     before = _kept(checkpoints)
     if before is not None and not _differences(before, evaluation) and not evaluation.prefers(value, before.value):
         return False
@@ -98,8 +100,7 @@ class Leftovers:
         """
         best, *others = self.weights
         for other in others:
-            value, before = values[other.step], values[best.step]
-            if evaluation.prefers(value, before) or (math.isnan(before) and not math.isnan(value)):
+            if evaluation.prefers(values[other.step], values[best.step]):
                 best = other
         load_average(best, model)
         _keep(checkpoints, best.step, model, evaluation, values[best.step])

@@ -55,8 +55,8 @@ def test_figures_that_were_measured_otherwise_are_not_compared(tmp_path: Path) -
     assert best.measured_by == other.measured_by
 
 
-def test_a_value_that_is_no_number_never_replaces_one(tmp_path: Path) -> None:
-    assert kept(tmp_path, [3.0, float("nan")]) == [True, False]
+def test_a_value_that_is_no_number_is_never_kept(tmp_path: Path) -> None:
+    assert kept(tmp_path, [float("nan"), 3.0, float("nan")]) == [False, True, False]
 
 
 def test_nothing_kept_is_none_and_damage_is_told_and_mended_by_the_next(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -22,6 +23,7 @@ from genaudio.evaluation.held_out import held_out
 from genaudio.evaluation.measuring import embed
 from genaudio.evaluation.metrics.base import Metric
 from genaudio.plugins.manager import registry
+from genaudio.runs.blocks import describe
 from genaudio.runs.evaluation.needs import embedding_for, is_untrained, lack
 from genaudio.runs.evaluation.recipe import metric_paths, metrics_of, reference_of, without_draws
 from genaudio.runs.evaluation.sources import spelled_alike
@@ -75,6 +77,7 @@ class _Scene:
 
     context: RunContext
     reference: ClipSet | FeatureSet
+    _shapes: dict[str, _Shape] = field(default_factory=dict)  # by embedding
 
     def problems(self, labels: Sequence[str | None], names: Sequence[str]) -> dict[str, Problem]:
         """What each metric cannot do with clips of these classes and names, by the metric's name."""
@@ -120,19 +123,25 @@ class _Scene:
         """Why there will be no classifier of the dataset; empty where there will be one, or none is needed."""
         if len(self.context.clips("train").classes) < 2:
             return "the dataset has no classes to train a classifier on"
-        if metric.needs == "log_probabilities":
-            try:
-                held_out(self.context.recipe.dataset)
-            except DataError as error:
-                return f"there will be no classifier: {error.problems[0].given}"
+        return self._nothing_held_out if metric.needs == "log_probabilities" else ""
+
+    @cached_property
+    def _nothing_held_out(self) -> str:
+        try:
+            held_out(self.context.recipe.dataset)
+        except DataError as error:
+            return f"there will be no classifier: {error.problems[0].given}"
         return ""
 
     def _shape(self, embedding: Embedding) -> _Shape:
         if is_untrained(embedding):
             return _Shape(1, FEATURES, self.context.clips("train").classes)
-        heard = hear_one(self.context, embedding)
-        frames, dimensions = heard.features.shape
-        return _Shape(frames, dimensions, heard.classes)
+        key = str(describe("embedding", embedding))
+        if key not in self._shapes:
+            heard = hear_one(self.context, embedding)
+            frames, dimensions = heard.features.shape
+            self._shapes[key] = _Shape(frames, dimensions, heard.classes)
+        return self._shapes[key]
 
 
 def _noise(shape: _Shape, labels: Sequence[str | None], names: Sequence[str], seed: int) -> FeatureSet:
