@@ -195,10 +195,9 @@ class LoadedRecipe:
 
     def placed(self, problems: Sequence[Problem]) -> list[Problem]:
         """The problems, those of a value of the recipe with the place where it was set."""
+        values = self.recipe.to_mapping()
         return [
-            _placed(problem, self._document, self._overridden)
-            if problem.path.split(".")[0] in Recipe.model_fields
-            else problem
+            _placed(problem, self._document, self._overridden) if _leads_to_value(problem.path, values) else problem
             for problem in problems
         ]
 
@@ -320,6 +319,18 @@ def _reading_order(problem: Problem, source: str) -> tuple[bool, int, int]:
     """Top to bottom of the file, then overrides."""
     position = problem.position or Position(source)
     return position.file != source, position.line or 0, position.column or 0
+
+
+def _leads_to_value(path: str, values: Any) -> bool:
+    """Whether a problem's path is one of a recipe, and not the name of a file or the like."""
+    for key in path.split("."):
+        if isinstance(values, list) and key.isdecimal() and int(key) < len(values):
+            values = values[int(key)]
+        elif isinstance(values, dict) and key in values:
+            values = values[key]
+        else:
+            return False
+    return True
 
 
 def _placed(problem: Problem, document: Document, overridden: Overridden) -> Problem:

@@ -28,9 +28,11 @@ def refused(recipe: genaudio.Recipe, run: Path) -> str:
     return str(raised.value)
 
 
-def check(path: Path, *words: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "genaudio", "check", str(path), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def check(path: Path, *words: str, command: str = "check") -> tuple[int, str]:
+    """The exit status of `gen check`, or of another command, and what it says of a recipe."""
+    done = subprocess.run(
+        [sys.executable, "-m", "genaudio", command, str(path), *words], capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stderr
 
 
@@ -49,6 +51,7 @@ def test_check_says_of_a_reference_what_run_says_and_where_it_stands(tiny_recipe
     assert f"{recipe}:{line}:25  evaluation.reference" in said
     assert "real is not there" in said
     assert "real is not there" in refused(tiny(recipe), tmp_path / "run")
+    assert check(recipe, "--out", str(tmp_path / "run"), "--quiet", command="run") == (2, said)
 
 
 def test_check_says_that_statistics_are_of_another_embedding(tiny_run: Path, tiny_recipe: Path, tmp_path: Path) -> None:
