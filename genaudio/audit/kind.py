@@ -1,8 +1,8 @@
-"""Whether held-out clips are of the kind of the training clips; else their thresholds say nothing of generated ones.
+"""Whether held-out clips are of the kind of the training clips, as far as thresholds that are too low tell.
 
 A training clip is no copy of the others. So a threshold that holds for clips of their kind is above the best score of
 nearly every training clip beside the others, itself and its recording left out. Held-out clips of another kind (less
-like any training clip, or all alike) have a lower one, which many training clips exceed. The same can be seen where
+like any training clip, or all alike) may have a lower one, which many training clips exceed. The same can be seen where
 several training clips are of one recording that nothing names.
 """
 

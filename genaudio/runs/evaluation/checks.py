@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from genaudio.core.errors import Problem, RecipeError, problems_at
+from genaudio.core.errors import GenaudioError, Problem, RecipeError, problems_at
 from genaudio.core.recipe import load_recipe
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.feature_settings import CHANNELS
@@ -29,20 +30,33 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
     Returns what is wrong with metrics that are left out for it, because they are measured after training alone.
     """
     periodic = recipe.evaluation.every is not None
+    wrong: list[Problem] = []
     if periodic:
-        best_by(recipe)
+        wrong += _problems(best_by, recipe)
     if metrics_of(recipe) and recipe.evaluation.reference not in SPLITS:
-        _check_reference(recipe)
-    problems = []
+        wrong += _problems(_check_reference, recipe)
+    lacks = []
     for (name, metric), path in zip(metrics_of(recipe).items(), metric_paths(recipe), strict=True):
-        with problems_at("embedding" if metric.protocol_embedding is None else path):
-            problem = lack(metric, embedding_for(metric, recipe.embedding))
+        try:
+            with problems_at("embedding" if metric.protocol_embedding is None else path):
+                problem = lack(metric, embedding_for(metric, recipe.embedding))
+        except GenaudioError as error:
+            wrong += error.problems
+            continue
         if problem is not None:
             given = problem.given if periodic else f"{name} will be left out: {problem.given}"
-            problems.append(replace(problem, given=given, path=path))
-    if problems and periodic:
-        raise RecipeError.of(problems)
-    return problems
+            lacks.append(replace(problem, given=given, path=path))
+    if wrong := [*wrong, *(lacks if periodic else ())]:
+        raise RecipeError.of(list(dict.fromkeys(wrong)))
+    return lacks
+
+
+def _problems(check: Callable[[Recipe], object], recipe: Recipe) -> tuple[Problem, ...]:
+    try:
+        check(recipe)
+    except GenaudioError as error:
+        return error.problems
+    return ()
 
 
 def _check_reference(recipe: Recipe) -> None:

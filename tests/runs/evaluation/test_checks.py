@@ -77,6 +77,11 @@ def test_a_metric_that_its_embedding_cannot_serve_is_an_error_where_training_nee
     with pytest.raises(RecipeError, match="tells no classes apart") as raised:
         check_recipe(tiny(tiny_recipe, metrics, "evaluation.every=5"))
     assert "reads no text" in str(raised.value)
+    wrong = [metrics, "evaluation.every=5", "evaluation.best_by=kda", f"evaluation.reference={tmp_path / 'nothing'}"]
+    with pytest.raises(RecipeError) as raised:
+        check_recipe(tiny(tiny_recipe, *wrong))
+    places = [problem.path for problem in raised.value.problems]
+    assert places == ["evaluation.best_by", "evaluation.reference", "metric.1", "metric.2"]
     recipe = tmp_path / "r.yaml"
     recipe.write_text(tiny_recipe.read_text().replace("{type: fad, draws: 10}", "[fad, kl]") + "# the end\n")
     assert f"{recipe}:20:15  metric.1" in check(recipe)[1]
