@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from genaudio.audit.comparison import Comparer, Comparison, Query, enough_sound
 from genaudio.audit.embedding import ClipEmbedder
+from genaudio.audit.kind import CLIPS, Kind, class_limits
 from genaudio.audit.library import PatchLibrary
 from genaudio.audit.listening import Listener
 from genaudio.audit.result import AuditedClip, AuditResult
@@ -22,6 +24,8 @@ from genaudio.core.progress import Progress
 from genaudio.evaluation.audio_clip import AudioClip
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
+from genaudio.evaluation.label_spelling import listed, nothing_in_common
+from genaudio.evaluation.unreadable import UnusableClipsError, unreadable
 
 
 def audit(
@@ -31,18 +35,34 @@ def audit(
     held_out: ClipSet | None = None,
     settings: AuditSettings | None = None,
     embedding: Embedding | None = None,
+    embedding_name: str = "",
     device: str | torch.device = "cpu",
+    cache: Path | None = None,
     progress: Progress | None = None,
 ) -> AuditResult:
     """Which generated clips are copies of training clips, of which, and where in time.
 
     The arguments are those of `Auditor`, which audits several sets against the same training clips. Raises `DataError`
-    for sets that are empty, silent, or too few to calibrate with, and for files that cannot be read.
+    for sets that are empty, silent, or too few to calibrate with, and one that names all files that cannot be read.
     """
     _some(generated, "generated")
-    return Auditor(
-        training, held_out=held_out, settings=settings, embedding=embedding, device=device, progress=progress
-    ).audit(generated)
+    try:
+        return Auditor(
+            training,
+            held_out=held_out,
+            settings=settings,
+            embedding=embedding,
+            embedding_name=embedding_name,
+            device=device,
+            cache=cache,
+            progress=progress,
+        ).audit(generated)
+    except UnusableClipsError:
+        clips = [clip for one in (training, held_out, generated) if one is not None for clip in one.clips]
+        wrong = unreadable(clips, (settings or AuditSettings()).sample_rate)
+        if not wrong:
+            raise
+        raise UnusableClipsError.naming(wrong, len(clips)) from None
 
 
 class Auditor:
@@ -50,7 +70,8 @@ class Auditor:
 
     `held_out` are real clips that the model was not trained with: thresholds are what a share `false_alarm_rate` of
     them would exceed. Without them the training clips take their place, each compared with all others (see
-    `group_pattern`). `device` is where the training clips' patches lie and are searched. The same clips and settings
+    `group_pattern`). `device` is where the training clips' patches lie and are searched. What the embedding hears is
+    kept below `cache`, if there is one, under `embedding_name`, by default its class's. The same clips and settings
     give the same result, whatever the memory, but for rounding.
     """
 
@@ -61,7 +82,9 @@ class Auditor:
         held_out: ClipSet | None = None,
         settings: AuditSettings | None = None,
         embedding: Embedding | None = None,
+        embedding_name: str = "",
         device: str | torch.device = "cpu",
+        cache: Path | None = None,
         progress: Progress | None = None,
     ) -> None:
         _some(training, "training")
@@ -71,7 +94,10 @@ class Auditor:
         progress, where = progress or Progress(), torch.device(device)
         self._groups = _groups(self._training, self._settings.group_pattern)
         self._listener = Listener(self._settings, self._training, progress)
-        self._embedder = None if embedding is None else ClipEmbedder(embedding, self._training, where, progress)
+        self._embedder = None
+        if embedding is not None:
+            name = embedding_name or type(embedding).__name__
+            self._embedder = ClipEmbedder(embedding, name, self._training, where, cache=cache, progress=progress)
         self._library = PatchLibrary(self._listener.whitening.components, where)
         heard = 0
         for sound in self._listener.sounds(self._training, "training clips"):
@@ -95,7 +121,9 @@ class Auditor:
             audited(clip, comparison, self._judge, self._library, self._training, self._settings)
             for clip, comparison in zip(generated.clips, comparisons, strict=True)
         )
-        return AuditResult(found, {**_counts(found), **self._calibration, **self._facts()})
+        facts = {**self._calibration, **self._facts()}
+        facts["limits"] = [*facts["limits"], *self._class_limits(generated)]
+        return AuditResult(found, {**_counts(found), **facts})
 
     def _calibrated(self, held_out: Sequence[AudioClip] | None) -> tuple[Judge, dict[str, Any]]:
         """Thresholds from the held-out clips, or else from the training clips, and how they came about."""
@@ -113,7 +141,7 @@ class Auditor:
         mute = [number for number, found in enumerate(comparisons) if not found.candidates]
         real = [number for number in range(len(clips)) if number not in {*copies, *mute}]
         judge = calibrated([comparisons[n] for n in real], [labels[n] for n in real], self._settings)
-        facts = {
+        facts: dict[str, Any] = {
             "false_alarm_rate": self._settings.false_alarm_rate,
             "calibrated_on": "training clips, each against all others" if held_out is None else "held-out clips",
             "calibration_clips": len(real),
@@ -122,9 +150,43 @@ class Auditor:
             "scores": judge.scores.as_json(),
             "stretches": judge.stretches.as_json(),
             "usual_stretch": judge.scorer.chance,
-            "limits": _limits(len(real), held_out is None, self._settings),
         }
-        return judge, facts
+        limits = _limits(len(real), held_out is None, self._settings)
+        if held_out is not None:
+            kind = self._kind(judge)
+            facts["training_beside_itself"] = kind.as_json()
+            limits += kind.limits
+            if self._settings.use_labels:
+                limits += class_limits(_classes(self._training), _classes(held_out))
+        return judge, facts | {"limits": limits}
+
+    def _kind(self, judge: Judge) -> Kind:
+        """How many training clips, each beside the others, the thresholds would take for copies."""
+        generator = torch.Generator().manual_seed(self._settings.seed)
+        numbers = torch.randperm(len(self._training), generator=generator)[:CLIPS].sort().values.tolist()
+        clips = [self._training[number] for number in numbers]
+        excluded = [{number, *self._same_recording(clip)} for number, clip in zip(numbers, clips, strict=True)]
+        found = self._compared(clips, excluded, "training clips beside each other")
+        scores = [
+            (judge.scorer.best(one), judge.scores.threshold(clip.label if self._settings.use_labels else None))
+            for clip, one in zip(clips, found, strict=True)
+            if one.candidates and not is_copy(one, self._settings)
+        ]
+        above = sum(score > threshold for score, threshold in scores)
+        return Kind(len(scores), above, self._settings.false_alarm_rate)
+
+    def _class_limits(self, generated: ClipSet) -> list[str]:
+        """Where generated clips have no threshold of their class."""
+        if not self._settings.use_labels:
+            return []
+        training = _classes(self._training)
+        if strangers := nothing_in_common(generated.classes, training, "training"):
+            return [f"{strangers}. All are compared, against the one threshold of clips of any class"]
+        known = self._judge.scores.thresholds
+        lone = [label for label in generated.classes if label not in known and label not in training]
+        if not lone or not any(label is not None for label in known):
+            return []
+        return [f"no training clips of {listed(lone)}: generated clips of that have the one threshold of any class"]
 
     def _facts(self) -> dict[str, Any]:
         """What the search was done in."""
@@ -137,11 +199,9 @@ class Auditor:
         }
 
     def _compared(self, clips: Sequence[AudioClip], excluded: Sequence[set[int]], title: str) -> Iterator[Comparison]:
+        embedded = [None] * len(clips) if self._embedder is None else self._embedder(clips)
         sounds = self._listener.sounds(clips, title)
-        queries = (
-            Query(sound, barred, self._embedder(clip) if self._embedder is not None else None)
-            for clip, barred, sound in zip(clips, excluded, sounds, strict=True)
-        )
+        queries = (Query(*parts) for parts in zip(sounds, excluded, embedded, strict=True))
         return self._comparer.compare(queries)
 
     def _same_recording(self, clip: AudioClip) -> set[int]:
@@ -153,6 +213,10 @@ class Auditor:
 def _some(clips: ClipSet, name: str) -> None:
     if not clips.clips:
         raise DataError(f"no {name} clips", expected="at least one")
+
+
+def _classes(clips: Sequence[AudioClip]) -> list[str]:
+    return sorted({clip.label for clip in clips if clip.label is not None})
 
 
 def _recording(clip: AudioClip, pattern: str | None) -> str | None:

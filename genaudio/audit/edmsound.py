@@ -111,10 +111,11 @@ def edmsound(
 ) -> EDMSoundResult:
     """The protocol on what an embedding heard in both sets (`windows.embed_windows`), one row a window.
 
-    Where a clip of either set has no class, classes count for nothing: every clip meets every other, and the statistic
-    is overall. A class that only one side has takes no part on the generated side, and the card names it. The interval
-    holds the share `coverage` of `draws` bootstrap draws of the clips on both sides; the likeness of a clip stays as it
-    was found. Raises `GenaudioError` if the sets were embedded in different ways, or too few clips can be compared.
+    Where a clip of either set has no class, or no class is in common, classes count for nothing: every clip meets every
+    other, and the statistic is overall. A class that only one side has takes no part on the generated side, and the
+    card names it. The interval holds the share `coverage` of `draws` bootstrap draws of the clips on both sides; the
+    likeness of a clip stays as it was found. Raises `GenaudioError` if the sets were embedded in different ways, or too
+    few clips can be compared.
     """
     for key in sorted(_COMPARED):
         if generated.card.get(key) != training.card.get(key):
@@ -122,8 +123,8 @@ def edmsound(
                 f"generated clips with {key} {generated.card.get(key)}, training clips with {training.card.get(key)}",
                 expected="both embedded in the same way",
             )
-    labelled = None not in generated.labels and None not in training.labels
     there, here = set(training.labels), set(generated.labels)
+    labelled = None not in here | there and bool(here & there)
     classes = sorted({str(label) for label in here & there}) if labelled else []
     options: dict[str, Any] = {"block": block, "device": device, "backend": backend, "by_class": labelled}
     to_training = likeness(generated, training, **options)

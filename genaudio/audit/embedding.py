@@ -1,11 +1,12 @@
 """What an embedding hears in whole clips, so that their cosine says how like they are.
 
-Shapes: training (clips, dimensions), of norm 1.
+Shapes: training and heard (clips, dimensions), of norm 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,29 +14,38 @@ from torch import Tensor
 
 from genaudio.core.progress import Progress
 from genaudio.evaluation.audio_clip import AudioClip
+from genaudio.evaluation.clip_features import clip_features
+from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
+
+_AT_ONCE = 1024  # clips whose frames are in memory together
 
 
 class ClipEmbedder:
-    """Mean features of a clip, less the mean of all training clips, to norm 1: a cosine of 0 is "as like as any"."""
+    """Mean features of a clip, less the mean of all training clips, to norm 1: a cosine of 0 is "as like as any".
+
+    With `cache`, the folder of caches, every clip is heard once; `name` is the embedding's, as caches know it.
+    """
 
     def __init__(
-        self, embedding: Embedding, clips: Sequence[AudioClip], device: torch.device, progress: Progress
+        self,
+        embedding: Embedding,
+        name: str,
+        clips: Sequence[AudioClip],
+        device: torch.device,
+        *,
+        cache: Path | None,
+        progress: Progress,
     ) -> None:
-        self._embedding, self._device = embedding, device
-        progress.start("embedding of the training clips", len(clips), unit="clips")
-        rows = []
-        for done, clip in enumerate(clips, 1):
-            rows.append(self._features(clip))
-            progress.update(done)
-        progress.finish()
-        features = torch.stack(rows)
+        self._embedding, self._name, self._device = embedding, name, device
+        self._cache, self._progress = cache, progress
+        features = self._features(clips)
         self._mean = features.mean(0)
         self.training = torch.nn.functional.normalize(features - self._mean, dim=1)
 
-    def __call__(self, clip: AudioClip) -> Tensor:
-        """`(dimensions,)`, of norm 1."""
-        return torch.nn.functional.normalize(self._features(clip) - self._mean, dim=0)
+    def __call__(self, clips: Sequence[AudioClip]) -> Tensor:
+        """What is heard in each clip; raises `DataError` naming those that cannot be read or embedded."""
+        return torch.nn.functional.normalize(self._features(clips) - self._mean, dim=1)
 
     @property
     def card(self) -> dict[str, Any]:
@@ -47,6 +57,10 @@ class ClipEmbedder:
             "sample_rate": self._embedding.sample_rate,
         }
 
-    def _features(self, clip: AudioClip) -> Tensor:
-        waveform = clip.read(self._embedding.sample_rate)[None].to(self._device)
-        return self._embedding.features(waveform)[0].mean(0).float()
+    def _features(self, clips: Sequence[AudioClip]) -> Tensor:
+        sets = [ClipSet(Path(), tuple(clips[start : start + _AT_ONCE])) for start in range(0, len(clips), _AT_ONCE)]
+        return torch.cat([self._heard(one) for one in sets]).float()
+
+    def _heard(self, clips: ClipSet) -> Tensor:
+        options: dict[str, Any] = {"device": self._device, "cache": self._cache, "progress": self._progress}
+        return clip_features(self._embedding, self._name, clips, **options).per_clip

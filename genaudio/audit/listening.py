@@ -11,8 +11,10 @@ from genaudio.audit.alignment import Sound
 from genaudio.audit.patches import PatchReader
 from genaudio.audit.whitening import Whitening
 from genaudio.core.audit_settings import AuditSettings
+from genaudio.core.errors import GenaudioError
 from genaudio.core.progress import Progress
 from genaudio.evaluation.audio_clip import AudioClip
+from genaudio.evaluation.unreadable import UnusableClipsError, unreadable
 
 
 class Listener:
@@ -23,18 +25,29 @@ class Listener:
         generator = torch.Generator().manual_seed(settings.seed)
         drawn = torch.randperm(len(training), generator=generator)[: settings.whitening_clips].sort().values.tolist()
         chosen = [training[number] for number in drawn]
-        self.whitening = Whitening.fit(map(self._reader, self._read(chosen, "whitening")), settings.components)
+        try:
+            self.whitening = Whitening.fit(map(self._reader, self._read(chosen, "whitening")), settings.components)
+        except UnusableClipsError:
+            raise UnusableClipsError.naming(unreadable(training, self._rate), len(training)) from None
 
     def sounds(self, clips: Sequence[AudioClip], title: str) -> Iterator[Sound]:
-        """The clips one by one, in order. Raises `DataError` for a file that cannot be read."""
+        """The clips one by one, in order. Raises one `UnusableClipsError` for all files that cannot be read."""
         for waveform in self._read(clips, title):
             patches = self._reader(waveform)
             duration = len(waveform) / self._rate
             yield Sound(self.whitening(patches), patches.frame_loudness, patches.patch_loudness, duration)
 
     def _read(self, clips: Sequence[AudioClip], title: str) -> Iterator[Tensor]:
+        wrong: list[str] = []  # after a bad clip the others are only looked at, for the error to name them all
         self._progress.start(title, len(clips), unit="clips")
         for done, clip in enumerate(clips, 1):
-            yield clip.read(self._rate)[0]
+            try:
+                waveform = clip.read(self._rate)[0]
+            except GenaudioError as error:
+                wrong.append(error.problems[0].given)
+            if not wrong:
+                yield waveform
             self._progress.update(done)
         self._progress.finish()
+        if wrong:
+            raise UnusableClipsError.naming(wrong, len(clips))

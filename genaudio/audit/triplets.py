@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from genaudio.audit.projection import Projection
-from genaudio.audit.windows import windowed
 from genaudio.core.errors import GenaudioError
 from genaudio.core.seeds import derive_seed
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.measuring import embedding_card
+from genaudio.evaluation.windows import windowed
 
 _SNR = (80.0, 100.0)  # dB
 _GAIN = (0.25, 1.25)

@@ -23,10 +23,15 @@ def check(
     from genaudio.core.recipe import LoadedRecipe, open_recipe
     from genaudio.core.yaml_positions import Path_
     from genaudio.core.yaml_writer import to_yaml
+    from genaudio.runs.evaluation.checks import check_recipe
 
     loaded: LoadedRecipe = open_recipe(recipe, set_ or ())
     for notice in loaded.notices:
         typer.echo(notice, err=True)
+    with loaded.placing():
+        left_out = check_recipe(loaded.recipe)
+    for problem in loaded.placed(left_out):
+        typer.echo(problem, err=True)
 
     def origin(path: Path_) -> str:
         source, position = loaded.origin(path)

@@ -34,6 +34,7 @@ def run(
     loaded = open_recipe(recipe, set_ or ())
     for notice in loaded.notices:
         typer.echo(notice, err=True)
-    directory = run_recipe(loaded.recipe, out, only=only, until=until, force=force, quiet=quiet)
+    with loaded.placing():
+        directory = run_recipe(loaded.recipe, out, only=only, until=until, force=force, quiet=quiet)
     report = directory / "report.html"
     typer.echo(report if report.exists() else directory)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 
@@ -85,3 +86,14 @@ class Interrupted(GenaudioError):  # noqa: N818 - a request that was met, not a 
     """A stop that was asked for and met: everything is saved; the message says how to go on."""
 
     exit_code = 130
+
+
+@contextmanager
+def problems_at(path: str) -> Iterator[None]:
+    """Whatever a user can mend and is raised within gets `path`, unless it says itself where it is."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except GenaudioError as error:
+        raise type(error).of([replace(problem, path=problem.path or path) for problem in error.problems]) from error

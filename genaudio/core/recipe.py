@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -192,6 +193,25 @@ class LoadedRecipe:
             return "default", None  # the default type of a block that came into being by an override
         return "recipe", self._document.position(path)
 
+    def placed(self, problems: Sequence[Problem]) -> list[Problem]:
+        """The problems, those of a value of the recipe with the place where it was set."""
+        values = self.recipe.to_mapping()
+        return [
+            _placed(problem, self._document, self._overridden) if _leads_to_value(problem.path, values) else problem
+            for problem in problems
+        ]
+
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """What is raised within is told with the places of the recipe's values that it is about."""
+        try:
+            yield
+        except GenaudioError as error:
+            placed = self.placed(error.problems)
+            if placed == list(error.problems):
+                raise
+            raise type(error).of(placed) from error
+
 
 def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a YAML file, with `a.b.c=value` overrides; raises `RecipeError` with everything that is wrong.
@@ -299,6 +319,18 @@ def _reading_order(problem: Problem, source: str) -> tuple[bool, int, int]:
     """Top to bottom of the file, then overrides."""
     position = problem.position or Position(source)
     return position.file != source, position.line or 0, position.column or 0
+
+
+def _leads_to_value(path: str, values: Any) -> bool:
+    """Whether a problem's path is one of a recipe, and not the name of a file or the like."""
+    for key in path.split("."):
+        if isinstance(values, list) and key.isdecimal() and int(key) < len(values):
+            values = values[int(key)]
+        elif isinstance(values, dict) and key in values:
+            values = values[key]
+        else:
+            return False
+    return True
 
 
 def _placed(problem: Problem, document: Document, overridden: Overridden) -> Problem:

@@ -6,7 +6,7 @@ Fréchet distance rises), so the quantiles are taken about the draws' own mean a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -31,11 +31,16 @@ def half_samples(
     the whole about the truth (the delete-half jackknife, Shao and Wu 1989); up to sqrt 3 times wider, never narrower,
     where the two sets are of one distribution, the figure then being quadratic in the deviations.
     """
-    generator = torch.Generator().manual_seed(seed)
-    drawn = [
-        statistic(*(torch.randperm(count, generator=generator)[: count // 2] for count in clips)) for _ in range(draws)
-    ]
+    drawn = [statistic(*halves) for halves in half_draws(clips, draws=draws, seed=seed)]
     return torch.tensor(drawn, dtype=torch.float64)
+
+
+def half_draws(clips: tuple[int, int], *, draws: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The numbers of the clips in each of those halves."""
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(draws):
+        ours, theirs = (torch.randperm(count, generator=generator)[: count // 2] for count in clips)
+        yield ours, theirs
 
 
 def centred_interval(drawn: Tensor, value: float, coverage: float) -> tuple[float, float]:

@@ -14,20 +14,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from genaudio.core.errors import GenaudioError
-from genaudio.core.files import atomic_file, sha256, write_json
 from genaudio.core.seeds import derive_seed
 from genaudio.datasets.base import Clips
 from genaudio.evaluation.agreement import Agreement
+from genaudio.evaluation.carded_network import load_network, save_network
 from genaudio.evaluation.log_mel import LogMel, channel_average
 from genaudio.evaluation.noise import add_noise
 
 FORMAT = 2
+_NAME = "classifier"  # of its files
 _WIDTHS = (24, 32, 48, 64, 80)
+FEATURES = 2 * _WIDTHS[-1]  # mean and maximum of the last layer's
 _RANGE_DB = 80.0
 _BATCH = 64
 
@@ -66,7 +66,7 @@ class Classifier(nn.Module):
         # Channels last: the convolutions take two thirds of the time on a CPU.
         self.trunk = nn.Sequential(*layers).to(memory_format=torch.channels_last)
         self.dropout = nn.Dropout(0.2)
-        self.head = nn.Linear(2 * _WIDTHS[-1], len(classes))
+        self.head = nn.Linear(FEATURES, len(classes))
 
     def levels(self, waveform: Tensor) -> Tensor:
         """The log-mel spectrogram that the network sees, in dB: `(batch, bands, frames)`."""
@@ -114,17 +114,8 @@ class Classifier(nn.Module):
 
     def save(self, folder: Path, **facts: Any) -> None:
         """Write `classifier.safetensors` and its card `classifier.json`; `facts` go into the card."""
-        weights = folder / "classifier.safetensors"
-        with atomic_file(weights) as partial:
-            save_file({name: value.cpu().contiguous() for name, value in self.state_dict().items()}, partial)
-        card = {
-            "format": FORMAT,
-            **self._config,
-            "parameters": sum(value.numel() for value in self.parameters()),
-            "sha256": sha256(weights),
-            "facts": facts,
-        }
-        write_json(folder / "classifier.json", card)
+        parameters = sum(value.numel() for value in self.parameters())
+        save_network(self, folder, _NAME, FORMAT, {**self._config, "parameters": parameters, "facts": facts})
 
     @property
     def config_sha256(self) -> str:
@@ -143,30 +134,12 @@ class Classifier(nn.Module):
     @classmethod
     def load(cls, folder: Path) -> Classifier:
         """The classifier that `save` wrote; raises `GenaudioError` where the files do not belong together."""
-        card_path, weights = folder / "classifier.json", folder / "classifier.safetensors"
-        mend = "train it with `gen train-classifier`"
-        try:
-            card = json.loads(card_path.read_text(encoding="utf-8"))
-            if card["format"] != FORMAT:
-                raise GenaudioError(
-                    f"{card_path} has the format {card['format']}", expected=f"format {FORMAT}", mend=mend
-                )
-            recorded = card["sha256"]
-            with torch.random.fork_rng(devices=[]):  # the weights that are about to be replaced draw from it
-                classifier = cls(tuple(card["classes"]), card["sample_rate"], bands=card["bands"], hop=card["hop"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise GenaudioError(f"{card_path} cannot be read: {error!r}", expected="its card", mend=mend) from error
-        try:
-            found = sha256(weights)
-            if found != recorded:
-                raise GenaudioError(
-                    f"{weights} has the SHA-256 {found[:12]}…", expected=f"{recorded[:12]}… as its card says", mend=mend
-                )
-            classifier.load_state_dict(load_file(weights))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise GenaudioError(f"{weights} cannot be read: {error}", expected="its weights", mend=mend) from error
+
+        def build(card: Mapping[str, Any]) -> Classifier:
+            return cls(tuple(card["classes"]), card["sample_rate"], bands=card["bands"], hop=card["hop"])
+
+        classifier, card = load_network(build, folder, _NAME, FORMAT, "train it with `gen train-classifier`")
         classifier.card = card
-        classifier.eval()
         return classifier
 
 

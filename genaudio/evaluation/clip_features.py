@@ -1,6 +1,6 @@
 """What an embedding hears in a set of clips, however many: read ahead, computed in fixed tiles, cached.
 
-Shapes: waveform (tile, 1, time); features of a clip (frames, dimensions).
+Shapes: waveform (tile, 1, time); features of a clip (frames or windows, dimensions).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from genaudio.core.errors import DataError, GenaudioError
+from genaudio.core.errors import GenaudioError
 from genaudio.core.progress import Progress
 from genaudio.evaluation.audio_clip import AudioClip
 from genaudio.evaluation.clip_set import ClipSet
@@ -25,11 +25,12 @@ from genaudio.evaluation.feature_cache import FeatureCache, Heard
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.feature_settings import CHANNELS, feature_settings
 from genaudio.evaluation.measuring import embedding_card
+from genaudio.evaluation.unreadable import UnusableClipsError
+from genaudio.evaluation.windows import windowed
 
 SILENT = 1e-3  # a clip whose peak lies below (-60 dBFS) counts as silent
 _WINDOW = 64  # clips that are looked up, computed and stored together
 _AHEAD = 32  # clips that are read while others are computed
-_NAMED = 5  # clips that an error names; the rest are counted
 # Items that go through an embedding together. A matrix product may round otherwise in another batch, so that a clip's
 # features would depend on its neighbours: on each device the tile has one size, and is filled where clips lack.
 _TILES = {"cpu": 1, "cuda": 16, "mps": 4}
@@ -44,20 +45,26 @@ def clip_features(
     name: str,
     clips: ClipSet,
     *,
+    window: float | None = None,
     device: str | torch.device = "cpu",
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> FeatureSet:
     """What the embedding of this registered name hears in `clips`, in their order; float64 on the CPU.
 
+    With `window`, in seconds, it hears each clip in windows of that length that overlap by half, each by itself: a row
+    for each window, the mean of its frames, and no log-probabilities.
+
     With `cache`, the folder of caches, every clip is computed once. Memory holds the features of all clips, and the
     sound of about a hundred. Raises one `DataError` that names the clips that cannot be read, or whose features are
     not finite. Silent clips are heard like others, and counted in the card (`silent_clips`).
     """
     settings = feature_settings(embedding, name, torch.device(device))
+    if window is not None:
+        settings["window"] = window
     store = None if cache is None else FeatureCache(cache, name, settings)
     try:
-        heard = _Listener(embedding, torch.device(device), store, progress or Progress()).hear(clips.clips)
+        heard = _Listener(embedding, torch.device(device), window, store, progress or Progress()).hear(clips.clips)
     finally:
         if store is not None:
             store.close()
@@ -83,8 +90,8 @@ def _feature_set(embedding: Embedding, name: str, clips: ClipSet, heard: Sequenc
         torch.arange(len(heard)).repeat_interleave(counts),
         tuple(clip.name for clip in clips.clips),
         clips.labels,
-        torch.stack(found) if embedding.classes else None,
-        embedding.classes,
+        torch.stack(found) if found else None,
+        embedding.classes if found else (),
         embedding_card(embedding, name) | card,
     )
 
@@ -104,9 +111,15 @@ class _Listener:
     """Reads, looks up, computes and stores, window by window."""
 
     def __init__(
-        self, embedding: Embedding, device: torch.device, store: FeatureCache | None, progress: Progress
+        self,
+        embedding: Embedding,
+        device: torch.device,
+        window: float | None,
+        store: FeatureCache | None,
+        progress: Progress,
     ) -> None:
         self._embedding, self._device, self._store, self._progress = embedding, device, store, progress
+        self._window = window
         self._known = set() if store is None else store.keys()
         self._wrong: list[str] = []
 
@@ -124,7 +137,7 @@ class _Listener:
         finally:
             self._progress.finish()
         if self._wrong:
-            raise _unusable(self._wrong, len(clips))
+            raise UnusableClipsError.naming(self._wrong, len(clips))
         return result
 
     def _read(self, clip: AudioClip, *, decode: bool = False) -> _Read:
@@ -162,10 +175,33 @@ class _Listener:
         return [(found | new)[read.key] for read in again]
 
     def _computed(self, reads: Sequence[_Read]) -> dict[str, Heard]:
-        """Clips of one length, computed in a tile that is filled by the last of them."""
-        sounds = [read.waveform for read in reads if read.waveform is not None]
-        size = tile_size(self._device, sounds[0].shape[-1])
-        tile = torch.stack(sounds + [sounds[-1]] * (size - len(sounds))).to(self._device)
+        """Clips of one length, heard in a tile; or each of them in its windows."""
+        sounds = [(read, read.waveform) for read in reads if read.waveform is not None]
+        logs: Tensor | None = None
+        if self._window is None:
+            features, logs = self._listened(torch.stack([sound for _, sound in sounds]), reads)
+            rows = list(features)
+        else:
+            rows = [self._in_windows(read, sound, self._window) for read, sound in sounds]
+        result = {}
+        for number, ((read, sound), row) in enumerate(zip(sounds, rows, strict=True)):
+            log = None if logs is None else logs[number].clone()
+            if not (row.isfinite().all() and (log is None or not log.isnan().any())):
+                self._wrong.append(f"{read.clip.path}: its features are not finite")
+            seconds = sound.shape[-1] / self._embedding.sample_rate
+            result[read.key] = Heard(row.clone(), log, read.sample_rate, seconds, float(sound.abs().max()))
+        return result
+
+    def _in_windows(self, read: _Read, sound: Tensor, seconds: float) -> Tensor:
+        """`(windows, dimensions)`: what is heard in each window, the mean of its frames."""
+        windows = windowed(sound, self._embedding.sample_rate, seconds)
+        tiles = torch.split(windows, tile_size(self._device, windows.shape[-1]))
+        return torch.cat([self._listened(tile, [read])[0].mean(1) for tile in tiles])
+
+    def _listened(self, sounds: Tensor, reads: Sequence[_Read]) -> tuple[Tensor, Tensor | None]:
+        """Features and log-probabilities of sounds `(n, 1, time)` of these clips, in a tile that the last one fills."""
+        size = tile_size(self._device, sounds.shape[-1])
+        tile = torch.cat([sounds, sounds[-1:].expand(size - len(sounds), -1, -1)]).to(self._device)
         try:
             with torch.no_grad():
                 features, logs = self._embedding.listen(tile)
@@ -179,14 +215,7 @@ class _Listener:
                 expected="(clips, frames, dimensions)",
                 mend="report this to the authors of the embedding",
             )
-        result = {}
-        for number, (read, sound) in enumerate(zip(reads, sounds, strict=True)):
-            log = None if logs is None else logs[number].cpu().double().clone()
-            if not (features[number].isfinite().all() and (log is None or not log.isnan().any())):
-                self._wrong.append(f"{read.clip.path}: its features are not finite")
-            seconds = sound.shape[-1] / self._embedding.sample_rate
-            result[read.key] = Heard(features[number].clone(), log, read.sample_rate, seconds, float(sound.abs().max()))
-        return result
+        return features[: len(sounds)], None if logs is None else logs.cpu().double()[: len(sounds)]
 
 
 def tile_size(device: torch.device, length: int) -> int:
@@ -229,12 +258,3 @@ def _windows(reads: Iterable[_Read]) -> Iterator[list[_Read]]:
             window = []
     if window:
         yield window
-
-
-def _unusable(wrong: Sequence[str], count: int) -> DataError:
-    named = list(wrong[:_NAMED]) + ([f"and {len(wrong) - _NAMED} more"] if len(wrong) > _NAMED else [])
-    return DataError(
-        f"{len(wrong)} of {count} clips cannot be used: {'; '.join(named)}",
-        expected="clips that can all be read, with finite features",
-        mend="repair or remove these files",
-    )

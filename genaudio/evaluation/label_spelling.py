@@ -23,6 +23,25 @@ def spelled_as(labels: Sequence[str | None], classes: Iterable[str]) -> tuple[st
     return tuple(spelling[label] for label in labels)
 
 
+def listed(labels: Iterable[str], most: int = 8) -> str:
+    """Labels in words, the first of many."""
+    names = list(labels)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def nothing_in_common(generated: Sequence[str], real: Sequence[str], name: str) -> str:
+    """That two sets with classes share none, with both lists and the likely mend; empty where they do.
+
+    `name` is what the real clips are called.
+    """
+    if not generated or not real or set(generated) & set(real):
+        return ""
+    return (
+        f"no class is in common: generated clips are of {listed(generated)}; {name} clips of {listed(real)}. Classes "
+        "are the names of sub-folders: if these are the same sounds, name them alike"
+    )
+
+
 def _key(label: str) -> str:
     """Letters and digits in lower case, words joined by `_`, without a number that only sorts folders."""
     words = re.sub(r"[\W_]+", "_", label.casefold()).strip("_")

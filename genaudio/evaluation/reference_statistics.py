@@ -101,8 +101,17 @@ def check_same_embedding(generated: Mapping[str, Any], reference: Mapping[str, A
             raise GenaudioError(
                 f"{source} was computed with the {name} {_spelled(theirs)}",
                 expected=f"{_spelled(ours)}, as for the generated clips",
-                mend="use the same embedding for both: leave --embedding out, or compute the reference again",
+                mend="use the reference's embedding, as without --embedding, or compute the reference again",
             )
+
+
+def identity(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a card, what says which embedding was used, and not where its weights lie if their hash is known."""
+    facts = {key: card.get(key) for key in _EMBEDDING}
+    if facts["weights_sha256"] is not None:
+        fields = facts["embedding_fields"] or {}
+        facts["embedding_fields"] = {key: value for key, value in fields.items() if key not in _WHERE}
+    return facts
 
 
 def _moments_of(features: FeatureSet) -> tuple[dict[str, Tensor], list[str]]:

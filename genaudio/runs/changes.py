@@ -24,6 +24,8 @@ _READ_BY: dict[str, tuple[str, ...]] = {
     "metric": ("evaluate",),
     "evaluation.reference": ("evaluate",),
     "evaluation.reference_clips": ("evaluate",),
+    "evaluation.keep": (),  # these choose among weights that are there: see `choice`
+    "evaluation.best_by": (),
     "audit": ("audit",),
     "report": ("report",),
     "name": ("audit", "report"),
@@ -46,14 +48,14 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
 
 
 def affected_stages(
-    changes: Mapping[str, tuple[Any, Any]], constant_rate: bool, *, screened: bool = False
+    changes: Mapping[str, tuple[Any, Any]], constant_rate: bool, *, screened: bool = False, choice: bool = False
 ) -> tuple[str, ...]:
     """The stages that have to be done again.
 
     `constant_rate` says whether more steps merely continue the training, `screened` whether samples are screened for
-    copies, by the settings of the audit.
+    copies, by the settings of the audit, `choice` whether it is decided otherwise which weights become the model.
     """
-    read_by: list[str] = []
+    read_by = ["sample"] if choice else []
     for path, (old, new) in changes.items():
         if path in _HARMLESS:
             continue

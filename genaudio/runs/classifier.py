@@ -17,12 +17,15 @@ from genaudio.core.files import atomic_folder
 from genaudio.core.overrides import apply_overrides
 from genaudio.core.progress import Progress
 from genaudio.core.recipe import load_recipe
+from genaudio.core.registry import suggestion
 from genaudio.datasets.base import Clips, Dataset
 from genaudio.evaluation.agreement import Rate
 from genaudio.evaluation.classifier import Classifier, agreement
 from genaudio.evaluation.classifier_training import BATCH_SIZE, LEARNING_RATE, STEPS, train_classifier
 from genaudio.evaluation.held_out import HeldOut, held_out
+from genaudio.evaluation.label_spelling import listed
 from genaudio.runs.blocks import build_block, describe
+from genaudio.runs.evaluation.sources import is_recipe
 from genaudio.runs.outputs import check_folder
 from genaudio.runs.versions import versions
 from genaudio.training.device import resolve_device
@@ -46,6 +49,12 @@ def dataset_of(source: Path, texts: Sequence[str] = ()) -> tuple[str, Dataset]:
 
     Raises `RecipeError` for an override that is not of the dataset.
     """
+    if not source.exists() and not is_recipe(source):
+        raise RunError(
+            f"{source} does not exist",
+            expected="a folder with a sub-folder of sound files for each class, or a recipe file",
+            mend=_nearby(source),
+        )
     if not source.is_dir():
         recipe = load_recipe(source, texts)
         return recipe.name, recipe.dataset
@@ -61,6 +70,18 @@ def dataset_of(source: Path, texts: Sequence[str] = ()) -> tuple[str, Dataset]:
     if not isinstance(dataset, Dataset):
         raise RunError("--set dataset=null", expected="a dataset")
     return source.absolute().name, dataset
+
+
+def _nearby(source: Path) -> str:
+    """What there is beside a path that is not there."""
+    try:
+        found = sorted(path.name for path in source.parent.iterdir() if path.is_dir() or is_recipe(path))
+    except OSError:
+        return f"{source.parent} does not exist either: look at the path"
+    names = [name for name in found if not name.startswith(".")]
+    if not names:
+        return f"there is no folder and no recipe in {source.parent}: look at the path"
+    return suggestion(source.name, names) or f"folders and recipes in {source.parent}: {listed(names)}"
 
 
 def make_classifier(

@@ -87,8 +87,10 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
     """See that the directory holds this recipe, putting aside what `force` does again."""
     files, recipe = context.directory, context.recipe
     text = recipe.to_yaml()
+    choice = False
     if files.recipe.exists():
-        changes = differences(load_recipe(files.recipe).to_mapping(), recipe.to_mapping())
+        before = load_recipe(files.recipe)
+        changes = differences(before.to_mapping(), recipe.to_mapping())
         if changes and not force:
             shown = "\n".join(f"        {path}: {old!r} -> {new!r}" for path, (old, new) in changes.items())
             raise RunError(
@@ -100,18 +102,26 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
         # What was made from something that is done again is stale, so it goes too.
         screened = recipe.sampling.reject_copies > 0
         constant = recipe.training.decay == "constant"
-        again = affected_stages(changes, constant, screened=screened) if changes else with_following(stages)
+        choice = bool(changes) and _stages().choice_of(before) != _stages().choice_of(recipe)
+        again = (
+            affected_stages(changes, constant, screened=screened, choice=choice) if changes else with_following(stages)
+        )
     else:
         changes, again = {}, ()
     if force or not all(files.finished(stage) for stage in stages):
         # Before anything is written or moved: a recipe that cannot work harms no run.
-        _stages().check(context, sampling="sample" in stages and (force or not files.finished("sample")))
+        ahead = [stage for stage in stages if (force and stage in again) or not files.finished(stage)]
+        training = "train" in ahead or ("train" in stages and choice)
+        _stages().check(context, training=training, sampling="sample" in ahead)
     if force:
         for stage in again:
             if changes and stage == "train":
                 context.progress.say("the change affects training: it starts over")
             files.put_aside(stage, *_outputs(files, stage))
-        if continues_training(changes) and "train" not in again:
+        chosen = choice and files.finished("train")
+        if (chosen or continues_training(changes)) and "train" not in again:
+            if chosen:
+                context.progress.say("the change affects which weights become the model: they are chosen anew")
             files.put_aside("train", files.model)
     write_text(files.recipe, text)
     write_json(files.record, files.read())

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from genaudio.plugins.manager import notify
 from genaudio.runs.audit.stage import audit, run_screen
-from genaudio.runs.evaluation.recipe import check_evaluation
+from genaudio.runs.evaluation.checks import check_evaluation
+from genaudio.runs.evaluation.recipe import choice_of
 from genaudio.runs.evaluation.stage import evaluate, periodic_evaluation
 from genaudio.runs.guidance import check_memories, check_weak_model, weak_paths
 from genaudio.runs.model import AudioFormat, Model, load, load_weak, pack
@@ -23,6 +24,8 @@ from genaudio.training.model import DiffusionModel, build_model
 from genaudio.training.statistics import measure_sigma_data
 from genaudio.training.trainer import Trainer, TrainingJob
 
+__all__ = ["RUNNERS", "check", "choice_of"]
+
 if TYPE_CHECKING:
     from genaudio.core.recipe import Recipe
     from genaudio.datasets.base import Clips
@@ -30,10 +33,11 @@ if TYPE_CHECKING:
     from genaudio.runs.pipeline import RunContext
 
 
-def check(context: RunContext, *, sampling: bool) -> None:
-    """Raise what training or sampling would stumble over: device, dataset, labels, budget, levels, network's shape.
+def check(context: RunContext, *, training: bool, sampling: bool) -> None:
+    """Raise what the stages would stumble over: device, dataset, labels, budget, levels, network's shape, metrics.
 
-    `sampling` asks for what guidance reads from files too, which may be made from this very run before it samples.
+    `training` asks for what the metrics of evaluations to come need, which costs as much as one of them without its
+    clips; `sampling` for what guidance reads from files, which may be made from this very run before it samples.
     """
     recipe = context.recipe
     resolve_device(recipe.device)
@@ -45,7 +49,7 @@ def check(context: RunContext, *, sampling: bool) -> None:
     if not is_open(plan.schedule):
         plan.schedule.sigmas(plan.num_steps, recipe.preconditioner.sigma_min, recipe.preconditioner.sigma_max)
     _untrained(recipe, clips)
-    check_evaluation(context)
+    check_evaluation(context, training=training)
     if not sampling:
         return
     audio = AudioFormat(clips.sample_rate, clips.channels, clips.length)

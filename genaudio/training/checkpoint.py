@@ -73,6 +73,12 @@ def newest_checkpoint(root: Path) -> tuple[Checkpoint | None, list[str]]:
     return None, damaged
 
 
+def whole_checkpoints(root: Path) -> list[Checkpoint]:
+    """The checkpoints that are whole, in the order of their steps."""
+    found = [read_checkpoint(folder) for folder in _folders(root)]
+    return [one for one in found if isinstance(one, Checkpoint)]
+
+
 def checkpoint_at(root: Path, step: int) -> Checkpoint:
     """The checkpoint of `step`; raises `RunError` with the steps there are, or if it is damaged."""
     folders = {int(folder.name.removeprefix("step-")): folder for folder in _folders(root)}

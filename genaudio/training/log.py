@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from genaudio.core.files import write_text
+
+FIGURE = "metric/"  # before the name of a figure that was measured after a row's step
+EVALUATED = "evaluation_seconds"  # in a row: figures were measured after its step
+EARLIER = "earlier/"  # before the names of figures that do not compare with those of later rows
 
 
 class MetricsLog:
@@ -37,6 +42,16 @@ class MetricsLog:
         self._file.close()
         if self._writer is not None:
             self._writer.close()
+
+
+def supersede_figures(path: Path, rows: Sequence[dict[str, float]]) -> None:
+    """Put rows of newly measured figures into a log at their steps; those before stay under names of their own."""
+    old = [
+        {f"{EARLIER}{name}" if name == EVALUATED or name.startswith(FIGURE) else name: row[name] for name in row}
+        for row in read_metrics(path)
+    ]
+    together = sorted([*old, *rows], key=lambda row: row["step"])
+    write_text(path, "".join(json.dumps(row) + "\n" for row in together))
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:

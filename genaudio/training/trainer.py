@@ -8,6 +8,7 @@ Shapes: x (batch, features, freq, time); sigma (batch,).
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,18 +27,17 @@ from genaudio.networks.conditioners.base import DROPPED
 from genaudio.preconditioners.base import ConditionalDenoiser, Preconditioner
 from genaudio.representations.base import Representation
 from genaudio.training.batches import Batch, Batches
-from genaudio.training.best import PeriodicEvaluation, keep_if_best
-from genaudio.training.checkpoint import newest_checkpoint, restore, save_checkpoint
+from genaudio.training.best import PeriodicEvaluation, keep_if_best, leftovers
+from genaudio.training.checkpoint import load_average, newest_checkpoint, restore, save_checkpoint
 from genaudio.training.device import repeatable, use_bf16
 from genaudio.training.ema import MovingAverage
 from genaudio.training.interrupt import StopRequest, stop_on_signal
 from genaudio.training.learning_rate import learning_rate
-from genaudio.training.log import MetricsLog, read_metrics
+from genaudio.training.log import EVALUATED, FIGURE, MetricsLog, read_metrics, supersede_figures
 from genaudio.training.loss import denoising_loss
 from genaudio.training.model import DiffusionModel
 from genaudio.training.noise.base import NoiseDistribution
 
-EVALUATED = "evaluation_seconds"  # in a row of the log: figures were measured after its step
 StepObserver = Callable[[int, dict[str, float]], None]
 
 
@@ -108,6 +108,8 @@ class Trainer:
             self._losses = list(checkpoint.manifest["log"]["losses"])
             self._gradient_norm = checkpoint.manifest["log"]["gradient_norm"]
             self.progress.say(f"training goes on from the checkpoint after step {start}")
+        with repeatable(self.job.device):
+            self._choose_anew()
         log = MetricsLog(self.folder / "metrics.jsonl", step=start, tensorboard=self.folder / "tensorboard")
         try:
             with repeatable(self.job.device), stop_on_signal() as stop:
@@ -216,11 +218,9 @@ class Trainer:
         evaluation = self.evaluation
         if evaluation is None:
             return
-        began = time.perf_counter()
-        figures = evaluation.measure(self.average.model, done)
+        row = self._figures(evaluation, self.average.model, done)
+        figures = {name.removeprefix(FIGURE): value for name, value in row.items() if name.startswith(FIGURE)}
         best = keep_if_best(self.folder / "checkpoints", done, self.average.model, evaluation, figures)
-        row = {"step": done, **{f"metric/{name}": value for name, value in figures.items()}}
-        row |= {EVALUATED: round(time.perf_counter() - began, 2), "time": round(time.time(), 2)}
         log.write(row)
         if self.observer is not None:
             self.observer(done, row)
@@ -228,6 +228,32 @@ class Trainer:
         self.progress.finish()
         self.progress.say(f"after step {done}: {text}{' (the best so far)' if best else ''}")
         self.progress.start("train", self.job.settings.steps, done)
+
+    @staticmethod
+    def _figures(evaluation: PeriodicEvaluation, average: DiffusionModel, step: int) -> dict[str, float]:
+        """What is measured of the average after `step`, as a row of the log."""
+        began = time.perf_counter()
+        row = {"step": step, **{f"{FIGURE}{name}": value for name, value in evaluation.measure(average, step).items()}}
+        return row | {EVALUATED: round(time.perf_counter() - began, 2), "time": round(time.time(), 2)}
+
+    def _choose_anew(self) -> None:
+        """Where the best was chosen by figures that do not compare with those to come: choose of what is left."""
+        evaluation, checkpoints = self.evaluation, self.folder / "checkpoints"
+        left = None if evaluation is None else leftovers(checkpoints, evaluation, self._due)
+        if evaluation is None or left is None:
+            return
+        steps = ", ".join(str(one.step) for one in left.weights)
+        self.progress.say(
+            f"note: the best weights were chosen with another {', '.join(left.differences)}, and the figures do not "
+            f"compare. The best is chosen anew, of the weights that are left: those after step {steps}"
+        )
+        average, rows = copy.deepcopy(self.average.model), []
+        for one in left.weights:
+            load_average(one, average)
+            rows.append(self._figures(evaluation, average, one.step))
+        supersede_figures(self.folder / "metrics.jsonl", rows)
+        values = {int(row["step"]): row[f"{FIGURE}{evaluation.best_by}"] for row in rows}
+        self.progress.say(f"the best of them: after step {left.choose(checkpoints, average, evaluation, values)}")
 
     def _save(self, done: int) -> None:
         save_checkpoint(

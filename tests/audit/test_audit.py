@@ -13,6 +13,7 @@ import soxr
 
 from genaudio.audit import AuditedClip, AuditResult, AuditSettings, audit
 from genaudio.core.errors import DataError
+from genaudio.evaluation.audio_clip import SoundFile
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.mel_statistics import MelStatistics
 from tests.audit.conftest import RATE, Sound, events, noise
@@ -253,6 +254,98 @@ def test_sets_that_cannot_be_audited_say_so(
     silent = clip_set({"a.wav": np.zeros(8000, np.float32)})
     with pytest.raises(DataError, match="hold no sound"):
         audit(generated, silent)
+
+
+def test_all_files_that_cannot_be_read_are_named_at_once(
+    sets: tuple[ClipSet, ClipSet, ClipSet], tmp_path: Path
+) -> None:
+    generated, training, held_out = sets
+
+    def spoilt(clips: ClipSet, name: str) -> ClipSet:
+        path = tmp_path / name
+        path.write_bytes(b"RIFF no sound")
+        return replace(clips, clips=(*clips.clips[:3], SoundFile(path, name, None), *clips.clips[3:]))
+
+    every = [spoilt(one, name) for one, name in ((generated, "g.wav"), (training, "t.wav"), (held_out, "h.wav"))]
+    whole = sum(len(one.clips) for one in every)
+    for settings in (SETTINGS, SETTINGS.model_copy(update={"whitening_clips": 1})):  # found first, or later on
+        with pytest.raises(DataError) as raised:
+            audit(every[0], every[1], held_out=every[2], settings=settings)
+        text = str(raised.value)
+        assert text.startswith(f"3 of {whole} clips cannot be used: ")
+        assert all(f"{name}: unreadable" in text for name in ("g.wav", "t.wav", "h.wav"))
+    many = ClipSet(tmp_path, tuple(SoundFile(tmp_path / "g.wav", str(n), None) for n in range(7)))
+    with pytest.raises(DataError, match=r"7 of .* clips cannot be used: .*; and 2 more"):
+        audit(many, training, held_out=held_out, settings=SETTINGS)
+
+
+def labelled(clips: ClipSet, label: str) -> ClipSet:
+    return replace(clips, clips=tuple(replace(clip, label=label) for clip in clips.clips))
+
+
+def test_sets_of_other_classes_are_compared_and_it_is_said(sets: tuple[ClipSet, ClipSet, ClipSet]) -> None:
+    generated, training, held_out = sets
+    found = audit(
+        labelled(generated, "doors"),
+        labelled(training, "bells"),
+        held_out=labelled(held_out, "bells"),
+        settings=SETTINGS,
+    )
+    (note,) = [limit for limit in found.statistics["limits"] if "class" in limit]
+    assert note.startswith("no class is in common: generated clips are of doors; training clips of bells.")
+    assert "name them alike" in note
+    assert clip(found, "same.wav").verdict == "exact copy"
+    part = replace(generated, clips=(*labelled(generated, "bells").clips[:2], *labelled(generated, "doors").clips[2:]))
+    some = audit(part, labelled(training, "bells"), held_out=labelled(held_out, "bells"), settings=SETTINGS)
+    assert (
+        "no training clips of doors: generated clips of that have the one threshold of any class"
+        in (some.statistics["limits"])
+    )
+
+
+def of_another_kind(limits: list[str]) -> list[str]:
+    return [limit for limit in limits if "of another kind" in limit]
+
+
+def test_held_out_clips_of_another_kind_are_noticed(
+    sets: tuple[ClipSet, ClipSet, ClipSet], clip_set: Callable[..., ClipSet]
+) -> None:
+    generated, training, held_out = sets
+    ours = audit(generated.select([0]), training, held_out=held_out, settings=SETTINGS).statistics
+    assert of_another_kind(ours["limits"]) == []
+    assert ours["training_beside_itself"]["clips"] == 28
+    strangers = clip_set({f"{n}.wav": noise(n) for n in range(300, 330)})
+    theirs = audit(generated.select([0]), training, held_out=strangers, settings=SETTINGS).statistics
+    above = theirs["training_beside_itself"]["above"]
+    assert above > 14
+    assert theirs["training_beside_itself"]["share_allowed"] == pytest.approx(0.1 + 5 * 0.02)
+    (limit,) = of_another_kind(theirs["limits"])
+    assert limit.startswith(f"{above} of 28 training clips, each beside the others, are above the thresholds")
+    assert theirs["scores"]["thresholds"]["all"] < ours["scores"]["thresholds"]["all"]
+
+
+def test_takes_of_recordings_that_names_tell_raise_no_alarm(clip_set: Callable[..., ClipSet]) -> None:
+    takes = {f"{n:02d}-{take}.wav": with_noise(events(n), 40, seed=take) for n in range(14) for take in range(2)}
+    training = clip_set(takes)
+    held_out = clip_set({f"{n}.wav": events(n) for n in range(100, 125)})
+    for pattern in (None, r"(\d+)-\d"):  # a take is plainly a copy of the other, and left out, or not looked at
+        settings = SETTINGS.model_copy(update={"group_pattern": pattern})
+        found = audit(training.select([0]), training, held_out=held_out, settings=settings).statistics
+        assert of_another_kind(found["limits"]) == []
+        assert found["training_beside_itself"]["clips"] == (0 if pattern is None else 28)
+
+
+def test_classes_that_held_out_clips_lack_are_named(sets: tuple[ClipSet, ClipSet, ClipSet]) -> None:
+    generated, training, held_out = sets
+    mixed = replace(training, clips=(*labelled(training, "bells").clips[:14], *labelled(training, "doors").clips[14:]))
+    one = generated.select([0])
+    found = audit(one, mixed, held_out=labelled(held_out, "bells"), settings=SETTINGS).statistics["limits"]
+    assert any(limit.startswith("held-out clips lack 1 of 2 classes of the training clips (doors)") for limit in found)
+    found = audit(one, mixed, held_out=held_out, settings=SETTINGS).statistics["limits"]
+    assert any(limit.startswith("held-out clips have no classes") for limit in found)
+    unlabelled = SETTINGS.model_copy(update={"use_labels": False})
+    found = audit(one, mixed, held_out=held_out, settings=unlabelled).statistics["limits"]
+    assert not any("classes" in limit for limit in found)
 
 
 def test_sets_without_sound_are_new_or_refused(clip_set: Callable[..., ClipSet]) -> None:

@@ -91,6 +91,16 @@ def test_classes_of_one_side_are_named_and_do_not_count() -> None:
     assert len(result.as_json()["nearest"]) == 40
 
 
+def test_without_a_class_in_common_every_clip_meets_every_other() -> None:
+    generated, training = drawn((40, 8), 21), drawn((50, 8), 22)
+    strangers = edmsound(
+        FeatureSet.of(generated, labels=labels(40, "ab")), FeatureSet.of(training, labels=labels(50, "cd")), draws=10
+    )
+    assert strangers.overall == edmsound(FeatureSet.of(generated), FeatureSet.of(training), draws=10).overall
+    assert strangers.card["same_class"] is False
+    assert strangers.by_class == {}
+
+
 def test_a_class_with_few_clips_has_a_limit_instead_of_a_number() -> None:
     few = ["a"] * 40 + ["b"] * 5
     result = edmsound(

@@ -129,3 +129,19 @@ def test_mistakes(folder, tmp_path, capsys, words, message):
     assert message in err
     assert "Traceback" not in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_path_that_is_not_there_is_told_from_a_recipe(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert gen("train-classifier", "soundz") == 2
+    assert capsys.readouterr().err == (
+        "soundz does not exist\n"
+        "    expected  a folder with a sub-folder of sound files for each class, or a recipe file\n"
+        "    mend      did you mean 'sounds'?\n"
+    )
+    assert gen("train-classifier", "x/y") == 2
+    assert "x does not exist either" in capsys.readouterr().err
+    assert gen("train-classifier", "qqqq") == 2
+    assert "folders and recipes in .: " in capsys.readouterr().err
+    assert gen("train-classifier", "qqqq.yaml") == 2
+    assert "expected  a recipe file" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from genaudio.core.errors import GenaudioError, RecipeError
+from genaudio.core.errors import GenaudioError, Problem, RecipeError
 from genaudio.core.recipe import (
     LoadedRecipe,
     Recipe,
@@ -239,3 +239,18 @@ def test_type_name_of_an_unregistered_component_is_an_error() -> None:
     recipe = recipe_from_mapping(SMALLEST).model_copy(update={"solver": Mine()})
     with pytest.raises(GenaudioError, match="is not registered as a solver"):
         recipe.type_name("solver")
+
+
+def test_problems_of_values_get_their_places_and_others_stay(full: Path) -> None:
+    loaded = open_recipe(full, ["seed=3"])
+    problems = [Problem("given", path=path) for path in ("solver.s_churn", "seed", "noise.wav", "fad", "")]
+    placed = loaded.placed(problems)
+    assert str(placed[0].position) == f"{full}:16:31"
+    assert str(placed[1].position) == "--set seed=3"
+    assert placed[2:] == problems[2:]
+    with pytest.raises(RecipeError, match=r"full\.yaml:16:31  solver\.s_churn"), loaded.placing():
+        raise RecipeError.of(problems)
+    other = GenaudioError("elsewhere")
+    with pytest.raises(GenaudioError) as raised, loaded.placing():
+        raise other
+    assert raised.value is other

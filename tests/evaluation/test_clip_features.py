@@ -124,6 +124,31 @@ def test_the_cache_changes_nothing_and_saves_everything(embedding, folder, tmp_p
     assert same(without, second)
 
 
+def test_windows_are_heard_each_by_itself_and_kept_apart_from_whole_clips(embedding, folder, tmp_path):
+    seconds = 512 / RATE
+    hear(embedding, folder, tmp_path)
+    heard = hear(embedding, folder, tmp_path, window=seconds)
+    assert heard.log_probabilities is None
+    assert heard.classes == ()
+    for number, clip in enumerate(ClipSet.of_folder(folder).clips):
+        waveform = clip.read(RATE)
+        windows = [waveform[None, :, start : start + 512] for start in range(0, waveform.shape[1] - 511, 256)]
+        wanted = torch.cat([embedding.features(window).mean(1) for window in windows])
+        assert torch.equal(heard.features[heard.clip == number], wanted)
+    embedding.computed.clear()
+    again = hear(embedding, folder, tmp_path, window=seconds)
+    assert embedding.computed == []
+    assert torch.equal(again.features, heard.features)
+    longer = hear(embedding, folder, tmp_path, window=2 * seconds)
+    assert embedding.computed
+    assert len(longer.features) < len(heard.features)
+    soundfile.write(folder / "a" / "0.wav", np.zeros(512), RATE)
+    embedding.computed.clear()
+    changed = hear(embedding, folder, tmp_path, window=seconds)
+    assert embedding.computed == [1, 1]  # the window of one clip, for its features and for its log-probabilities
+    assert not torch.equal(changed.features, heard.features)
+
+
 def test_a_changed_file_is_another_clip(embedding, folder, tmp_path):
     before = hear(embedding, folder, tmp_path)
     path = folder / "a" / "2.wav"

@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 import genaudio
 from genaudio.audit.result import AuditedClip
 from genaudio.cli.app import main
+from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import GenaudioError, Interrupted, RunError
 from genaudio.core.progress import Progress
 from genaudio.datasets.cache import default_cache
@@ -22,6 +24,7 @@ from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.mel_statistics import MelStatistics
 from genaudio.evaluation.feature_cache import FeatureCache
 from genaudio.evaluation.feature_settings import feature_settings
+from genaudio.runs.audit.audit import AuditRequest, run_audit
 from genaudio.runs.auditing import audit_paths
 from genaudio.runs.samples import SampleRequest, write_samples
 from genaudio.training.device import resolve_device
@@ -131,6 +134,46 @@ def test_whole_clips_are_heard_from_the_cache_of_metrics(folders: Path, found: d
     for folder in ("generated", "training"):
         assert {clip.load().key for clip in ClipSet.of_folder(folders / folder).clips} <= kept.keys()
     kept.close()
+
+
+def test_held_out_clips_of_another_kind_are_told_on_screen_in_the_file_and_on_the_page(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draws = [np.random.default_rng(number).standard_normal(round(1.5 * RATE)) for number in range(25)]
+    rumble = [np.cumsum(one) for one in draws]  # brown noise, each clip like the others
+    write(tmp_path / "rumble", [0.5 * one / np.abs(one).max() for one in rumble])
+    command = ["audit", "--generated", folders / "generated", "--training", folders / "training"]
+    command += ["--held-out", tmp_path / "rumble", "--json", tmp_path / "a.json", "--page", tmp_path / "a.html"]
+    assert gen(*command) == 0
+    words = "of 40 training clips, each beside the others, are above the thresholds that held-out clips gave"
+    assert words in " ".join(capsys.readouterr().out.split())
+    statistics = json.loads((tmp_path / "a.json").read_text())["statistics"]
+    assert any(words in note for note in statistics["notes"])
+    assert statistics["training_beside_itself"]["clips"] == 40
+    assert words in (tmp_path / "a.html").read_text(encoding="utf-8")
+
+
+def test_what_is_fused_or_heard_in_windows_is_heard_once(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    plain = MelStatistics.features
+
+    def counted(self: MelStatistics, waveform: torch.Tensor) -> torch.Tensor:
+        heard.append(len(waveform))
+        return plain(self, waveform)
+
+    monkeypatch.setattr(MelStatistics, "features", counted)
+    sets = {name: ClipSet.of_folder(folders / name) for name in ("generated", "training", "held_out")}
+    request = AuditRequest(**sets, settings=AuditSettings(), embedding=MelStatistics(), fused=True, window=0.5)
+    first = run_audit(request, device="cpu", cache=tmp_path)
+    assert sum(heard) == (6 + 40 + 40) + 5 * (6 + 40)  # whole clips, and for the measure five windows of each
+    heard.clear()
+    second = run_audit(request, device="cpu", cache=tmp_path)
+    assert heard == []
+    assert second.as_json() == first.as_json()
+    run_audit(replace(request, embedding=MelStatistics(bands=16), window=None), device="cpu", cache=tmp_path)
+    assert sum(heard) == 6 + 40 + 40  # other settings are another key; the measure shares what was fused
 
 
 def gen(*words: object) -> int:

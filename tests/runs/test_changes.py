@@ -44,7 +44,8 @@ ALL = ("train", "sample", "evaluate", "audit", "report")
         ("metric.0.draws", 1, 2, ("evaluate", "report")),
         ("embedding.type", 1, 2, ALL[2:]),
         ("evaluation.reference", 1, 2, ("evaluate", "report")),
-        ("evaluation.keep", 1, 2, ALL),  # which weights become the model
+        ("evaluation.every", 1, 2, ALL),
+        ("evaluation.keep", 1, 2, ()),  # of itself: see the test of a choice
         ("audit.enabled", 1, 2, ("audit", "report")),
         ("report.max_classes", 1, 2, ("report",)),
         ("training.workers", 1, 2, ()),
@@ -71,6 +72,12 @@ def test_settings_of_the_audit_matter_to_samples_that_it_screens():
     assert affected_stages(change, constant_rate=True, screened=True) == ("sample", "evaluate", "audit", "report")
     assert affected_stages(change, constant_rate=True) == ("audit", "report")
     assert affected_stages({"audit.enabled": (True, False)}, constant_rate=True, screened=True) == ("audit", "report")
+
+
+def test_another_choice_of_weights_is_another_model_and_no_other_training():
+    change = {"metric.scale": (1, 2)}
+    assert affected_stages(change, constant_rate=True, choice=True) == ALL[1:]
+    assert affected_stages({"evaluation.keep": ("last", "best")}, constant_rate=True, choice=True) == ALL[1:]
 
 
 def test_more_steps_of_a_falling_rate_start_over():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -44,8 +45,18 @@ def test_higher_may_be_better(tmp_path: Path) -> None:
     assert kept(tmp_path, [3.0, 2.0, 4.0], "higher") == [True, False, True]
 
 
-def test_a_value_that_is_no_number_never_replaces_one(tmp_path: Path) -> None:
-    assert kept(tmp_path, [3.0, float("nan")]) == [True, False]
+def test_figures_that_were_measured_otherwise_are_not_compared(tmp_path: Path) -> None:
+    kept(tmp_path, [3.0])
+    other = replace(evaluation(), measured_by={"metric": {"type": "fad", "frames": "mean"}})
+    assert keep_if_best(tmp_path, 2, nn.Linear(1, 1), other, {"fad": 9.0})  # 9 of one kind is not worse than 3
+    assert not keep_if_best(tmp_path, 3, nn.Linear(1, 1), other, {"fad": 9.5})
+    best = best_of(tmp_path)
+    assert best is not None
+    assert best.measured_by == other.measured_by
+
+
+def test_a_value_that_is_no_number_is_never_kept(tmp_path: Path) -> None:
+    assert kept(tmp_path, [float("nan"), 3.0, float("nan")]) == [False, True, False]
 
 
 def test_nothing_kept_is_none_and_damage_is_told_and_mended_by_the_next(tmp_path: Path) -> None:
@@ -92,8 +103,10 @@ class Watch:
         return {"size": size, "step": float(step)}
 
 
-def trained(tiny_recipe: Path, folder: Path, watch: Watch | None, every: int = 4) -> DiffusionModel:
-    periodic = None if watch is None else PeriodicEvaluation(every, watch, "step", "higher")
+def trained(
+    tiny_recipe: Path, folder: Path, watch: Watch | None, better: Literal["lower", "higher"] = "higher"
+) -> DiffusionModel:
+    periodic = None if watch is None else PeriodicEvaluation(4, watch, "step", better, {"better": better})
     return Trainer(job(tiny_recipe), folder, evaluation=periodic).run()
 
 
@@ -126,6 +139,28 @@ def test_a_measurement_that_was_stopped_is_done_when_the_run_goes_on(tiny_recipe
     assert again.asked == [8, 10]
     assert measured(tmp_path / "stopped") == measured(tmp_path / "straight")
     assert all(resumed[name].equal(straight[name]) for name in straight)
+
+
+def test_what_is_left_is_measured_again_where_figures_do_not_compare(tiny_recipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        trained(tiny_recipe, tmp_path, Watch(stop_at=8), "lower")  # step 4 is the best by what was measured first
+    before = load_file(tmp_path / "checkpoints/best/ema.safetensors")
+    again = Watch()
+    trained(tiny_recipe, tmp_path, again, "higher")
+    assert again.asked == [4, 8, 10]  # the best until then, and the checkpoint that is there; then as ever
+    best = best_of(tmp_path / "checkpoints")
+    assert best is not None
+    assert (best.step, best.measured_by) == (10, {"better": "higher"})
+    rows = read_metrics(tmp_path / "metrics.jsonl")
+    assert [row["step"] for row in rows if "earlier/metric/step" in row] == [4]
+    assert [row["metric/step"] for row in rows if "metric/step" in row] == [4, 8, 10]
+    assert [row["step"] for row in rows] == sorted(row["step"] for row in rows)
+    trained(tiny_recipe, tmp_path, Watch(), "lower")  # after the end: step 10, of which there are weights, and no other
+    best = best_of(tmp_path / "checkpoints")
+    assert best is not None
+    assert best.step == 10
+    after = load_file(tmp_path / "checkpoints/best/ema.safetensors")
+    assert any(not before[name].equal(after[name]) for name in before)
 
 
 def test_the_end_is_measured_before_the_first_turn_comes(tiny_recipe: Path, tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from genaudio.core.component import parameter
-from genaudio.evaluation.embeddings.base import Embedding
+from genaudio.evaluation.embeddings.hub_embedding import HubEmbedding
 from genaudio.evaluation.embeddings.inference import mono
 from genaudio.evaluation.embeddings.weights.huggingface import Checkpoint, find_checkpoint, in_parts
 
 _SECONDS = 60.0  # of sound in one pass
 
 
-class EnCodec(Embedding):
+class EnCodec(HubEmbedding):
     """What EnCodec's encoder gives before it is quantised, 128 numbers every 1/75 s (24 kHz) or 1/150 s (48 kHz).
 
     It hears how a sound is recorded and coded as much as what it is. Channels are averaged or copied to what the
@@ -31,22 +31,11 @@ class EnCodec(Embedding):
         "facebook/encodec_24khz",
         description="Folder of a checkpoint, or name of a repository on the Hugging Face hub",
     )
-    revision: str | None = parameter(None, description="Branch, tag or commit of the repository; None: its main branch")
 
     @property
     def sample_rate(self) -> int:
         """24000 or 48000 Hz, as the checkpoint has it."""
         return int(self._checkpoint.config.sampling_rate)
-
-    @property
-    def weights_sha256(self) -> str:
-        """SHA-256 of the weights' file, or of the files' hashes where they are several."""
-        return self._checkpoint.sha256
-
-    @cached_property
-    def config_sha256(self) -> str:
-        """SHA-256 of the names and hashes of the folder's settings, config.json first of all."""
-        return self._checkpoint.config_sha256()
 
     @property
     def frame_window(self) -> float:
@@ -97,7 +86,3 @@ class EnCodec(Embedding):
     @cached_property
     def _checkpoint(self) -> Checkpoint:
         return find_checkpoint(self.weights, self.revision, "encodec", "EncodecModel")
-
-    @cached_property
-    def _model(self) -> nn.Module:
-        return self._checkpoint.load()

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
-from genaudio.evaluation.embeddings.base import Embedding
+from genaudio.evaluation.embeddings.hub_embedding import HubEmbedding
 from genaudio.evaluation.embeddings.inference import mono
 from genaudio.evaluation.embeddings.weights.huggingface import Checkpoint, find_checkpoint, in_parts
 
 _SECONDS = 60.0  # of sound in one pass
 
 
-class SpeechEncoder(Embedding):
+class SpeechEncoder(HubEmbedding):
     """Hidden states of one layer of a self-supervised model of speech, a row each frame.
 
     A frame is made from `frame_window` seconds of sound; by attention it knows of the whole clip too. Channels are
@@ -28,8 +28,6 @@ class SpeechEncoder(Embedding):
     changes nothing.
     """
 
-    weights: str = parameter(description="Folder of a checkpoint, or name of a repository on the Hugging Face hub")
-    revision: str | None = parameter(None, description="Branch, tag or commit of the repository; None: its main branch")
     layer: int = parameter(
         -1, description="0: what goes into the transformer; n: what its n-th layer gives; negative: from the last back"
     )
@@ -41,16 +39,6 @@ class SpeechEncoder(Embedding):
     def sample_rate(self) -> int:
         """What the checkpoint was trained at; 16000 Hz for all that are published."""
         return int(self._preprocessing["sampling_rate"])
-
-    @property
-    def weights_sha256(self) -> str:
-        """SHA-256 of the weights' file, or of the files' hashes where they are several."""
-        return self._checkpoint.sha256
-
-    @cached_property
-    def config_sha256(self) -> str:
-        """SHA-256 of the names and hashes of the folder's settings, config.json first of all."""
-        return self._checkpoint.config_sha256()
 
     @property
     def frame_window(self) -> float:

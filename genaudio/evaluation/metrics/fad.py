@@ -11,6 +11,7 @@ from pydantic import model_validator
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.feature_set import FeatureSet
+from genaudio.evaluation.label_spelling import nothing_in_common
 from genaudio.evaluation.metrics.base import Measurement
 from genaudio.evaluation.metrics.gaussian import distance_from, limits, one_row_a_clip, reference_gaussian
 from genaudio.evaluation.metrics.sampled import Part, Sampled, needed
@@ -86,6 +87,8 @@ def common_classes(generated: FeatureSet, reference: FeatureSet) -> tuple[str, .
         raise GenaudioError(
             "clips without a class", expected="a class for each clip", mend="put each class into a folder of its own"
         )
+    if strangers := nothing_in_common(generated.found_classes, reference.found_classes, "reference"):
+        raise GenaudioError(strangers, expected="the same classes")
     differing = sorted(set(reference.found_classes) ^ set(generated.found_classes))
     if differing:
         raise GenaudioError(

@@ -1,11 +1,12 @@
 """The kernel audio distance (Chung et al. 2025, arXiv 2502.15602).
 
-Shapes: features (rows, dimensions); kernels (rows, rows).
+Shapes: features (rows, dimensions); kernel (rows of a block, rows or clips); chosen (clips, draws), 1 where a clip is
+drawn.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
-from genaudio.evaluation.bootstrap import half_samples
+from genaudio.evaluation.bootstrap import half_draws
 from genaudio.evaluation.distances import squared_distances
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.frechet import checked_features
@@ -22,6 +23,7 @@ from genaudio.evaluation.metrics.gaussian import GENERATED, REFERENCE
 from genaudio.evaluation.metrics.sampled import Sampled, clips_needed
 
 _MEDIAN_OF = 4096  # rows that the bandwidth is taken from
+_BLOCK = 2**22  # pairs of rows whose kernels are in memory together
 _FEW = 50  # clips below which the interval is wide for most purposes
 
 
@@ -31,8 +33,8 @@ class KAD(Sampled):
     mean k(x, x') + mean k(y, y') - 2 mean k(x, y) with k(a, b) = exp(-|a - b|^2 / (2 b^2)), over pairs of rows of
     different clips; the bandwidth b is the median distance of pairs of the reference, so that figures beside one
     reference share one kernel. Without bias it is 0 in the mean for equal distributions at any count, and so at times
-    negative. No Gaussian is assumed. Its interval is that of half samples of both sets. Memory grows with the square of
-    the rows: 10,000 in each set take some 4 GB.
+    negative. No Gaussian is assumed. Its interval is that of half samples of both sets. The kernel is computed block by
+    block, for all draws at once: time grows with the square of the rows, memory with the clips times the draws.
     """
 
     scale: float = parameter(
@@ -52,11 +54,13 @@ class KAD(Sampled):
             checked_features(features.features, name)
             if features.clips < 4:
                 raise GenaudioError(f"{features.clips} clips for `kad`", expected="at least 4 in each set")
-        kernels, bandwidth = _Kernels.of(generated, reference)
-        value = self.scale * kernels.discrepancy(torch.arange(generated.clips), torch.arange(reference.clips))
-        drawn = self.scale * half_samples(
-            kernels.discrepancy, (generated.clips, reference.clips), draws=self.draws, seed=self.seed
-        )
+        bandwidth = _bandwidth(generated, reference)
+        sizes = (generated.clips, reference.clips)
+        whole = (torch.arange(sizes[0]), torch.arange(sizes[1]))
+        draws = [whole, *half_draws(sizes, draws=self.draws, seed=self.seed)]
+        ours, theirs = (_chosen(size, [draw[side] for draw in draws]) for side, size in enumerate(sizes))
+        found = self.scale * _discrepancies(generated, reference, ours, theirs, bandwidth)
+        value, drawn = float(found[0]), found[1:]
         few = min(generated.clips, reference.clips)
         return self.measurement(
             value,
@@ -72,53 +76,21 @@ class KAD(Sampled):
         )
 
 
-@dataclass(frozen=True)
-class _Kernels:
-    """Sums of the kernel over the rows of pairs of clips, and rows of each clip: what the discrepancy is made of."""
-
-    ours: Tensor  # (generated clips, generated clips), 0 on the diagonal
-    theirs: Tensor  # (reference clips, reference clips), 0 on the diagonal
-    between: Tensor  # (generated clips, reference clips)
-    our_rows: Tensor
-    their_rows: Tensor
-
-    @classmethod
-    def of(cls, generated: FeatureSet, reference: FeatureSet) -> tuple[_Kernels, float]:
-        """Those of the two sets, and the bandwidth that they have."""
-        x, y = generated.features, reference.features
-        if x.shape[1] != y.shape[1]:
-            raise GenaudioError(
-                f"features of {x.shape[1]} and of {y.shape[1]} dimensions",
-                expected="equally many",
-                mend="compute both with the same embedding",
-            )
-        bandwidth = _median_distance(reference)
-        if bandwidth <= 0:
-            raise GenaudioError(
-                "reference clips of which half or more are equal", expected="clips that differ", mend="remove copies"
-            )
-        counts = [one.clip.bincount(minlength=one.clips).double() for one in (generated, reference)]
-        sums = [
-            _by_clip(distances.mul_(-0.5 / bandwidth**2).exp_(), a, b)
-            for distances, a, b in (
-                (squared_distances(x, x), generated, generated),
-                (squared_distances(y, y), reference, reference),
-                (squared_distances(x, y), generated, reference),
-            )
-        ]
-        for own in sums[:2]:
-            own.fill_diagonal_(0)
-        return cls(sums[0], sums[1], sums[2], *counts), bandwidth
-
-    def discrepancy(self, ours: Tensor, theirs: Tensor) -> float:
-        """The unbiased squared discrepancy of these clips, none twice."""
-        a, b = (
-            torch.zeros(count, dtype=torch.float64).index_fill_(0, chosen, 1)
-            for count, chosen in ((len(self.our_rows), ours), (len(self.their_rows), theirs))
+def _bandwidth(generated: FeatureSet, reference: FeatureSet) -> float:
+    """The median distance of pairs of the reference; raises `GenaudioError` where it is no length, or for no pair."""
+    ours, theirs = generated.features.shape[1], reference.features.shape[1]
+    if ours != theirs:
+        raise GenaudioError(
+            f"features of {ours} and of {theirs} dimensions",
+            expected="equally many",
+            mend="compute both with the same embedding",
         )
-        within = a @ self.ours @ a / _pairs(self.our_rows[ours]) + b @ self.theirs @ b / _pairs(self.their_rows[theirs])
-        between = a @ self.between @ b / (self.our_rows[ours].sum() * self.their_rows[theirs].sum())
-        return float(within - 2 * between)
+    bandwidth = _median_distance(reference)
+    if bandwidth <= 0:
+        raise GenaudioError(
+            "reference clips of which half or more are equal", expected="clips that differ", mend="remove copies"
+        )
+    return bandwidth
 
 
 def _median_distance(features: FeatureSet) -> float:
@@ -129,14 +101,40 @@ def _median_distance(features: FeatureSet) -> float:
     return float(distances.median().sqrt())
 
 
-def _by_clip(kernel: Tensor, first: FeatureSet, second: FeatureSet) -> Tensor:
-    """Sums over the rows of each clip."""
-    if len(kernel) == first.clips and kernel.shape[1] == second.clips:
-        return kernel
-    rows = torch.zeros(first.clips, kernel.shape[1], dtype=torch.float64).index_add_(0, first.clip, kernel)
-    return torch.zeros(first.clips, second.clips, dtype=torch.float64).index_add_(1, second.clip, rows)
+def _chosen(clips: int, draws: Sequence[Tensor]) -> Tensor:
+    """`(clips, draws)`: 1 where a clip is drawn, else 0."""
+    chosen = torch.zeros(clips, len(draws), dtype=torch.float64)
+    for number, drawn in enumerate(draws):
+        chosen[drawn, number] = 1
+    return chosen
 
 
-def _pairs(rows: Tensor) -> Tensor:
-    """Ordered pairs of rows of different clips."""
-    return rows.sum().square() - rows.square().sum()
+def _discrepancies(
+    generated: FeatureSet, reference: FeatureSet, ours: Tensor, theirs: Tensor, bandwidth: float
+) -> Tensor:
+    """The unbiased squared discrepancy of each draw, `(draws,)`; no clip is drawn twice in one."""
+    our_rows, their_rows = (one.clip.bincount(minlength=one.clips).double() for one in (generated, reference))
+    return (
+        _sums(generated, generated, ours, ours, bandwidth) / _pairs(our_rows, ours)
+        + _sums(reference, reference, theirs, theirs, bandwidth) / _pairs(their_rows, theirs)
+        - 2 * _sums(generated, reference, ours, theirs, bandwidth) / ((our_rows @ ours) * (their_rows @ theirs))
+    )
+
+
+def _sums(first: FeatureSet, second: FeatureSet, ours: Tensor, theirs: Tensor, bandwidth: float) -> Tensor:
+    """Sums of the kernel over pairs of rows of the clips of each draw, `(draws,)`; of one set, of different clips."""
+    total = torch.zeros(ours.shape[1], dtype=torch.float64)
+    for rows in torch.split(torch.arange(len(first.features)), max(1, _BLOCK // len(second.features))):
+        clip = first.clip[rows]
+        kernel = squared_distances(first.features[rows], second.features).mul_(-0.5 / bandwidth**2).exp_()
+        if first is second:
+            kernel.masked_fill_(clip[:, None] == second.clip, 0)
+        if len(second.features) != second.clips:
+            kernel = kernel.new_zeros(len(rows), second.clips).index_add_(1, second.clip, kernel)
+        total += (ours[clip] * (kernel @ theirs)).sum(0)
+    return total
+
+
+def _pairs(rows: Tensor, chosen: Tensor) -> Tensor:
+    """Ordered pairs of rows of different clips in each draw, of clips of so many rows."""
+    return (rows @ chosen).square() - rows.square() @ chosen

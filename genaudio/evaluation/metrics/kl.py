@@ -15,6 +15,7 @@ from torch import Tensor
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.feature_set import FeatureSet
+from genaudio.evaluation.label_spelling import nothing_in_common
 from genaudio.evaluation.metrics.base import Measurement
 from genaudio.evaluation.metrics.probabilities import class_limits, divergence, log_mean, log_probabilities
 from genaudio.evaluation.metrics.sampled import Part, Sampled, clips_needed
@@ -65,6 +66,8 @@ def _marginal(generated: FeatureSet, reference: FeatureSet) -> Part:
 
 
 def _classes(generated: FeatureSet, reference: FeatureSet) -> dict[str, Part]:
+    if strangers := nothing_in_common(generated.found_classes, reference.found_classes, "reference"):
+        raise GenaudioError(strangers, expected="real clips of each generated class", mend="set `pairing: marginal`")
     missing = sorted(set(generated.found_classes) - set(reference.found_classes))
     if not generated.found_classes or None in generated.labels or missing:
         raise GenaudioError(

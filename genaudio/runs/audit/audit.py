@@ -18,11 +18,9 @@ from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import GenaudioError, Interrupted
 from genaudio.core.progress import Progress
 from genaudio.datasets.cache import default_cache
-from genaudio.evaluation.clip_features import clip_features
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.feature_set import FeatureSet
-from genaudio.evaluation.measuring import embedding_card
 from genaudio.plugins.manager import registry
 from genaudio.training.device import resolve_device
 
@@ -66,9 +64,9 @@ def run_audit(
 ) -> Audit:
     """Do what a request asks for; raises `GenaudioError` for whatever its user can mend, `Interrupted` after Ctrl-C.
 
-    What EDMSound's measure hears in whole clips is kept below `cache`, or the folder that `default_cache` names.
+    What the embedding hears is kept below `cache`, or the folder that `default_cache` names.
     """
-    progress, where = progress or Progress(), str(resolve_device(device))
+    progress, where, cache = progress or Progress(), str(resolve_device(device)), cache or default_cache()
     generated = request.generated.spelled_as(request.training.classes)
     held_out = None if request.held_out is None else request.held_out.spelled_as(request.training.classes)
     try:
@@ -78,10 +76,12 @@ def run_audit(
             held_out=held_out,
             settings=request.settings,
             embedding=request.embedding if request.fused else None,
+            embedding_name=registry().name_of("embedding", request.embedding),
             device=where,
+            cache=cache,
             progress=progress,
         )
-        measure, missing = _measure(replace(request, generated=generated), where, cache or default_cache(), progress)
+        measure, missing = _measure(replace(request, generated=generated), where, cache, progress)
     except KeyboardInterrupt:
         raise Interrupted("the audit stopped; nothing is written", mend="give it again") from None
     notes = (*result.statistics["limits"], *missing)
@@ -102,15 +102,12 @@ def _measure(
     """EDMSound's measure, or a note on why there is none."""
     name = registry().name_of("embedding", request.embedding)
 
-    def heard(side: str, clips: ClipSet) -> FeatureSet:
-        if request.window is None:  # whole clips, as metrics hear them: from one cache
-            found = clip_features(request.embedding, name, clips, device=device, cache=cache, progress=progress)
-            return replace(found.averaged(), card=embedding_card(request.embedding, name) | {"audit_window": None})
-        with progress.counting(f"EDMSound's measure: {name} hears the {side} clips", "clips") as told:
-            return embed_windows(request.embedding, name, clips, request.window, device=device, progress=told)
+    def heard(clips: ClipSet) -> FeatureSet:
+        options: dict[str, Any] = {"device": device, "cache": cache, "progress": progress}
+        return embed_windows(request.embedding, name, clips, request.window, **options)
 
     try:
-        sides = [heard("generated", request.generated), heard("training", request.training)]
+        sides = [heard(request.generated), heard(request.training)]
         if request.tune:
             projection = _tuned(request, name, device, progress)
             sides = [projection.project(side) for side in sides]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import genaudio
 from genaudio.core.errors import GenaudioError, Problem, RunError
@@ -19,7 +19,8 @@ from genaudio.evaluation.measuring import with_text
 from genaudio.evaluation.metrics.base import Measurement, Metric
 from genaudio.evaluation.reference_statistics import check_same_embedding
 from genaudio.plugins.manager import registry
-from genaudio.runs.blocks import build_block, describe
+from genaudio.runs.blocks import describe
+from genaudio.runs.evaluation.needs import embedding_for, lack
 from genaudio.runs.evaluation.notes import notes_on
 from genaudio.runs.evaluation.sources import spelled_alike
 from genaudio.training.device import resolve_device
@@ -47,10 +48,7 @@ class EvaluationRequest:
 
     def embedding_of(self, metric: Metric) -> Embedding:
         """What this metric hears with."""
-        prescribed = metric.protocol_embedding
-        if prescribed is None or self.embedding_chosen:
-            return self.embedding
-        return cast(Embedding, build_block("embedding", prescribed))
+        return self.embedding if self.embedding_chosen else embedding_for(metric, self.embedding)
 
 
 class Evaluator:
@@ -124,14 +122,7 @@ class Evaluator:
         """What the metric lacks."""
         if metric.needs_reference and self.request.reference is None:
             return Problem("no reference", "real clips to compare with", "give --reference DIR, a recipe or statistics")
-        embedding = self.request.embedding_of(metric)
-        name = registry().name_of("embedding", embedding)
-        if metric.needs == "log_probabilities" and not embedding.classes:
-            mend = "give --embedding classifier (see gen train-classifier) or panns"
-            return Problem(f"the embedding {name} tells no classes apart", "one that classifies", mend)
-        if metric.needs == "text" and type(embedding).text_features is Embedding.text_features:
-            return Problem(f"the embedding {name} reads no text", "one of sound and text", "give --embedding clap")
-        return None
+        return lack(metric, self.request.embedding_of(metric))
 
     def _entry(self, name: str, metric: Metric) -> dict[str, Any]:
         """A metric as the results hold it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from genaudio.evaluation.label_spelling import nothing_in_common
+
 _LENGTHS_DIFFER = 0.05  # relative difference of mean lengths that is worth a word
 _FEW = 3  # classes that a note names
 
@@ -27,7 +29,9 @@ def notes_on(
                 "mel_statistics hears timbre and level alone: it tells one sampler of a model from another, and is too "
                 "little to rank models by"
             )
-    if generated_classes and reference_classes:
+    if strangers := nothing_in_common(generated_classes, reference_classes, "reference"):
+        notes.append(f"{strangers}. What is measured over all clips holds; a metric by class has nothing to compare")
+    elif generated_classes and reference_classes:
         pair = (set(generated_classes), set(reference_classes))
         for these, others, text in ((*pair, "generated only"), (*pair[::-1], "in the reference only")):
             if lone := sorted(these - others):

@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import genaudio
-from genaudio.core.errors import DataError, RecipeError
+from genaudio.core.errors import DataError, Problem, RecipeError
 from genaudio.core.registry import suggestion
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.evaluation.embeddings.classifier import ClassifierEmbedding
 from genaudio.evaluation.feature_set import FeatureSet
-from genaudio.evaluation.feature_settings import CHANNELS
-from genaudio.evaluation.measuring import embed, embedding_card
 from genaudio.evaluation.metrics.base import Metric
-from genaudio.evaluation.reference_statistics import check_same_embedding
 from genaudio.plugins.manager import registry
 from genaudio.runs.blocks import describe
 from genaudio.runs.classifier import ClassifierRequest, make_classifier
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
     from genaudio.runs.pipeline import RunContext
 
 SPLITS = ("train", "validation", "test")
+_EVERY, _BEST_BY = "evaluation.every", "evaluation.best_by"
 
 
 def metrics_of(recipe: Recipe) -> dict[str, Metric]:
@@ -48,57 +46,39 @@ def metrics_of(recipe: Recipe) -> dict[str, Metric]:
 def best_by(recipe: Recipe) -> str:
     """The name of the metric that the best weights are chosen by; raises `RecipeError` where there is none such."""
     names = list(metrics_of(recipe))
-    wanted = recipe.evaluation.best_by
+    wanted, every = recipe.evaluation.best_by, recipe.evaluation.every
     if not names:
-        raise RecipeError("evaluation.every, while metric is null", expected="a metric to evaluate by")
+        raise RecipeError.of([Problem(f"{every}, while metric is null", "a metric to evaluate by", path=_EVERY)])
     if wanted is None:
         return names[0]
     if wanted not in names:
-        raise RecipeError(
-            f"evaluation.best_by is {wanted!r}",
-            expected=f"one of the recipe's metrics: {', '.join(names)}",
-            mend=suggestion(wanted, names),
-        )
+        expected = f"one of the recipe's metrics: {', '.join(names)}"
+        raise RecipeError.of([Problem(repr(wanted), expected, suggestion(wanted, names), _BEST_BY)])
     return wanted
 
 
-def check_evaluation(context: RunContext) -> None:
-    """Raise what an evaluation would stumble over after hours of training: a missing file, weights, a metric's name."""
-    recipe = context.recipe
-    if recipe.evaluation.every is not None:
-        best_by(recipe)
-    if metrics_of(recipe):
-        reference = recipe.evaluation.reference
-        if reference in SPLITS:
-            context.clips(cast("Split", reference))
-        else:
-            _check_statistics(recipe, open_reference(Path(reference)))
-    if metrics_of(recipe) or recipe.audit.enabled:
-        check_embedding(context)
+def choice_of(recipe: Recipe) -> tuple[Any, ...]:
+    """What decides which weights of a training become the model: `last`, or the metric and all that it depends on."""
+    evaluation = recipe.evaluation
+    if evaluation.keep == "last":
+        return ("last",)
+    metrics = metrics_of(recipe)
+    metric = metrics.get(evaluation.best_by or next(iter(metrics), ""))
+    by = None if metric is None else describe("metric", without_draws(metric))
+    return ("best", by, describe("embedding", recipe.embedding), evaluation.reference, evaluation.reference_clips)
 
 
-def _check_statistics(recipe: Recipe, reference: ClipSet | FeatureSet) -> None:
-    """Raise `GenaudioError` for reference statistics that another embedding made than the recipe's."""
-    if not isinstance(reference, FeatureSet):
-        return
-    embedding, source = recipe.embedding, recipe.evaluation.reference
-    if isinstance(embedding, ClassifierEmbedding) and embedding.weights is None:
-        raise RecipeError(
-            f"evaluation.reference is {source}, and the embedding a classifier that the run has yet to train",
-            expected="the embedding that the statistics were made with",
-            mend=f"write embedding: {{type: {reference.card.get('embedding')}, …}} as the statistics have it",
-        )
-    card = {**embedding_card(embedding, str(recipe.type_name("embedding"))), "channels": CHANNELS}
-    check_same_embedding(card, reference.card, source)
+def without_draws(metric: Metric) -> Metric:
+    """The metric without its bootstrap, which a course over steps has no use for."""
+    return metric.model_copy(update={"draws": 0}) if "draws" in type(metric).model_fields else metric
 
 
-def check_embedding(context: RunContext) -> None:
-    """Raise `GenaudioError` if the embedding's weights are not there, or it cannot hear a training clip."""
-    recipe, clips = context.recipe, context.clips("train")
-    embedding = recipe.embedding
-    if isinstance(embedding, ClassifierEmbedding) and embedding.weights is None:
-        return
-    embed(embedding, str(recipe.type_name("embedding")), clips.clip(0, recipe.seed).waveform[None], clips.sample_rate)
+def metric_paths(recipe: Recipe) -> list[str]:
+    """Where in the recipe each metric stands, in the order of `metrics_of`."""
+    block: Any = recipe.metric
+    if isinstance(block, tuple):
+        return [f"metric.{number}" for number in range(len(block))]
+    return [] if block is None else ["metric"]
 
 
 @dataclass(frozen=True)
@@ -114,17 +94,20 @@ class EvaluationParts:
 
 def evaluation_parts(context: RunContext) -> EvaluationParts:
     """All of it for a run; trains the classifier of the run's dataset where the recipe asks for one."""
+    source, reference = reference_of(context)
+    embedding, notes = run_embedding(context)
+    return EvaluationParts(metrics_of(context.recipe), embedding, reference, source, notes)
+
+
+def reference_of(context: RunContext) -> tuple[str, ClipSet | FeatureSet]:
+    """The real clips that the recipe compares with, and what they are called."""
     recipe = context.recipe
     wanted = recipe.evaluation.reference
-    reference: ClipSet | FeatureSet
-    if wanted in SPLITS:
-        source = f"{recipe.type_name('dataset')}, {wanted}"
-        clips = context.clips(cast("Split", wanted))
-        reference = ClipSet.of_clips(clips, recipe.evaluation.reference_clips, seed=recipe.seed, source=source)
-    else:
-        source, reference = wanted, open_reference(Path(wanted))
-    embedding, notes = run_embedding(context)
-    return EvaluationParts(metrics_of(recipe), embedding, reference, source, notes)
+    if wanted not in SPLITS:
+        return wanted, open_reference(Path(wanted))
+    source = f"{recipe.type_name('dataset')}, {wanted}"
+    clips = context.clips(cast("Split", wanted))
+    return source, ClipSet.of_clips(clips, recipe.evaluation.reference_clips, seed=recipe.seed, source=source)
 
 
 def run_embedding(context: RunContext) -> tuple[Embedding, tuple[str, ...]]:

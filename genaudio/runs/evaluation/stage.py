@@ -14,9 +14,10 @@ from genaudio.core.progress import Progress
 from genaudio.core.seeds import derive_seed
 from genaudio.datasets.cache import default_cache
 from genaudio.evaluation.clip_set import ClipSet
-from genaudio.evaluation.metrics.base import Metric
+from genaudio.runs.blocks import SAMPLER_KINDS, describe
 from genaudio.runs.evaluation.evaluator import FORMAT, EvaluationRequest, Evaluator
-from genaudio.runs.evaluation.recipe import EvaluationParts, best_by, evaluation_parts, metrics_of
+from genaudio.runs.evaluation.figure_facts import figure_facts
+from genaudio.runs.evaluation.recipe import EvaluationParts, best_by, evaluation_parts, metrics_of, without_draws
 from genaudio.runs.recipe_sampling import sampling_labels
 from genaudio.training.best import PeriodicEvaluation
 from genaudio.training.model import DiffusionModel
@@ -58,7 +59,7 @@ def periodic_evaluation(context: RunContext, model: Model) -> PeriodicEvaluation
     plan = model.plan()
     labels = sampling_labels(recipe, model.classes if model.conditional else ())
     wanted = [label for label in labels for _ in range(settings.clips_per_class)]
-    quick = replace(parts, metrics={key: _without_draws(metric) for key, metric in parts.metrics.items()})
+    quick = replace(parts, metrics={key: without_draws(metric) for key, metric in parts.metrics.items()})
     seed = derive_seed(recipe.seed, "evaluation")
 
     def measure(weights: DiffusionModel, step: int) -> dict[str, float]:
@@ -75,7 +76,14 @@ def periodic_evaluation(context: RunContext, model: Model) -> PeriodicEvaluation
         found = _evaluator(quick, generated, context, required=True, quiet=True).results()["metrics"]
         return {entry["name"]: float(entry["value"]) for entry in found}
 
-    return PeriodicEvaluation(settings.every, measure, name, parts.metrics[name].better)
+    sampled = {
+        **{kind: describe(kind, model.components[kind]) for kind in SAMPLER_KINDS},
+        "num_steps": plan.num_steps,
+        "labels": wanted,
+        "seed": seed,
+    }
+    measured_by = figure_facts(quick, quick.metrics[name]) | {"sampler": sampled}
+    return PeriodicEvaluation(settings.every, measure, name, parts.metrics[name].better, measured_by)
 
 
 def _evaluator(
@@ -91,8 +99,3 @@ def _evaluator(
     )
     progress = Progress() if quiet else context.progress
     return Evaluator(request, device=context.recipe.device, cache=default_cache(), progress=progress)
-
-
-def _without_draws(metric: Metric) -> Metric:
-    """The metric without its bootstrap, which a course over steps has no use for."""
-    return metric.model_copy(update={"draws": 0}) if "draws" in type(metric).model_fields else metric

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from genaudio.core.errors import GenaudioError
+from genaudio.evaluation.bootstrap import centred_interval, half_draws
 from genaudio.evaluation.distances import squared_distances
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.frechet import Moments
+from genaudio.evaluation.metrics import kad
 from genaudio.evaluation.metrics.kad import KAD
 
 
@@ -42,6 +44,37 @@ def test_it_is_the_discrepancy_pair_by_pair(gaussian_set: Any, frames: int) -> N
     hundred = KAD(draws=0, frames="all").measure(generated, reference)
     assert hundred.value == pytest.approx(100 * found.value)
     assert hundred.card["scale"] == 100
+
+
+def at_once(generated: FeatureSet, reference: FeatureSet, width: float | None = None) -> float:
+    """The same formula on whole matrices of kernels, the distances as differences of features."""
+    x, y = generated.features, reference.features
+    if width is None:
+        distances = torch.cdist(y, y, compute_mode="donot_use_mm_for_euclid_dist")
+        width = float(distances[reference.clip[:, None] != reference.clip].median())
+
+    def mean(a: torch.Tensor, b: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        squares = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
+        return ((-squares / (2 * width**2)).exp() * counts).sum() / counts.sum()
+
+    within = [mean(one.features, one.features, one.clip[:, None] != one.clip) for one in (generated, reference)]
+    return float(within[0] + within[1] - 2 * mean(x, y, torch.ones(len(x), len(y))))
+
+
+@pytest.mark.parametrize("frames", [0, 3])
+@pytest.mark.parametrize("block", [1, 1000, 2**22])
+def test_blocks_of_any_size_give_the_discrepancy_of_whole_matrices(
+    gaussian_set: Any, monkeypatch: pytest.MonkeyPatch, frames: int, block: int
+) -> None:
+    monkeypatch.setattr(kad, "_BLOCK", block)
+    generated, reference = gaussian_set(61, 0, shift=0.5, frames=frames), gaussian_set(83, 1, frames=frames)
+    found = KAD(draws=5, scale=1.0, frames="all").measure(generated, reference)
+    assert found.value == pytest.approx(at_once(generated, reference), rel=1e-12)
+    halves = list(half_draws((61, 83), draws=5, seed=0))
+    by_hand = [at_once(generated.select(a), reference.select(b), found.card["bandwidth"]) for a, b in halves]
+    assert found.interval == pytest.approx(
+        centred_interval(torch.tensor(by_hand, dtype=torch.float64), found.value, 0.95), rel=1e-11
+    )
 
 
 def test_the_bandwidth_is_the_references_whatever_was_generated(gaussian_set: Any) -> None:

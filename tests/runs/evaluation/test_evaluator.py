@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -269,6 +270,22 @@ def test_notes_tell_where_sets_differ_in_more_than_sound():
     assert note == "2 of the 4 generated clips are silent (peak below -60 dBFS)"
     assert notes_on("abcdef", "ab", None, None) == ["4 classes are generated only: c, d, e, …"]
     assert notes_on((), (), card(), {}) == []
+    (note,) = notes_on("abcdefghijk", "xy", None, None)
+    assert note.startswith("no class is in common: generated clips are of a, b, c, d, e, f, g, h and 3 more; reference")
+    assert "of x, y." in note
+    assert "name them alike" in note
+
+
+def test_a_metric_by_class_says_that_no_class_is_in_common(generated, real):
+    named = {label: f"{label} sounds" for label in real.classes}
+    strangers = replace(real, clips=tuple(replace(clip, label=named[clip.label]) for clip in real.clips))
+    metrics = {"fad": FAD(draws=0), "by class": FAD(draws=0, by_class=True)}
+    with pytest.raises(GenaudioError, match="no class is in common: generated clips are of"):
+        Evaluator(request(generated, strangers, metrics)).results()
+    results = Evaluator(request(generated, strangers, metrics, required=False)).results()
+    assert [entry["name"] for entry in results["metrics"]] == ["fad"]
+    assert any(note.startswith("by class is left out: no class is in common") for note in results["notes"])
+    assert any(note.startswith("no class is in common") for note in results["notes"])
 
 
 def test_the_table_has_every_figure_with_its_classes_and_notes(generated, real):
