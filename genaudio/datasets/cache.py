@@ -36,7 +36,7 @@ from genaudio.core.files import atomic_file, write_text
 from genaudio.datasets.audio import BadAudioError, Waveform, decode
 from genaudio.datasets.loudness import loudness
 
-VERSION = 1  # of the code that decodes and of the layout: raise it when decoded values change
+VERSION = 2  # of the code that decodes and of the layout: raise it when decoded values change
 _SHARD_BYTES = 2**28  # a build that is interrupted keeps what is in finished shards
 _BATCH = 32  # files decoded together
 _YOUNG = 2.0  # s; a file written this shortly before it was hashed may change without a new time stamp
