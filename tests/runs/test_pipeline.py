@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 import genaudio
 from genaudio.core.errors import Interrupted, RunError
+from genaudio.runs import stages
 from genaudio.runs.directory import RunDirectory
 from genaudio.training.log import read_metrics
 
@@ -211,6 +212,33 @@ def test_what_was_made_from_a_stage_that_is_done_again_goes_with_it(finished, ti
     assert not (run / "samples").exists()
     assert not (run / "report.html").exists()
     assert (run / "previous/002/samples/manifest.json").exists()
+
+
+def test_a_change_that_stages_before_need_moves_nothing(finished, tiny_recipe, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    changed = genaudio.load_recipe(tiny_recipe, ["sampling.num_steps=4"])
+    with pytest.raises(RunError, match=r"report cannot start: sample, .* done again: sample, .*\n.*\n.*--until report"):
+        genaudio.run(changed, run, only=["report"], force=True, quiet=True)
+    assert not (run / "previous").exists()
+    assert_same_result(run, finished)
+    more = genaudio.load_recipe(tiny_recipe, ["training.steps=1000"])
+    with pytest.raises(RunError, match="sample cannot start: train is not finished"):
+        genaudio.run(more, run, only=["sample"], force=True, quiet=True)
+    assert (run / "model/model.json").exists()
+
+
+def test_a_stage_that_says_how_to_go_on_is_told_of_once(finished, tiny_recipe, tmp_path, monkeypatch):
+    run = shutil.copytree(finished, tmp_path / "run")
+    RunDirectory(run).put_aside("audit", run / "audit")
+
+    def stopped(context):
+        raise Interrupted("the audit stopped; nothing is written", mend="give it again")
+
+    monkeypatch.setattr(stages, "RUNNERS", {**stages.RUNNERS, "audit": stopped})
+    with pytest.raises(Interrupted) as caught:
+        genaudio.run(tiny_recipe, run, quiet=True)
+    assert str(caught.value).count("mend") == 1
+    assert str(caught.value).startswith("the audit stopped; nothing is written\n    mend      go on with the same")
 
 
 def test_only_and_until(tiny_recipe, tmp_path):
