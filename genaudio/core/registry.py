@@ -213,7 +213,7 @@ class Registry:
 
 
 def _fault(cls: Any, base: type[Component]) -> tuple[str, str]:
-    """What keeps a target from being a component of the kind that `base` is of, and what would be right; empty texts."""
+    """What keeps a target from being a component of the kind that `base` is of, and what would be right; else empty."""
     if not (isinstance(cls, type) and issubclass(cls, base)):
         return f"is not a {base.__name__}", f"a subclass of {base.__module__}.{base.__qualname__}"
     missing = sorted(getattr(cls, "__abstractmethods__", ()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,17 +29,22 @@ def little_room() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("little_room")
-@pytest.mark.parametrize("writer", ["text", "safetensors", "sound"])
-def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_nothing(writer: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_text("x" * 5000),
+        lambda path: save_file({"x": torch.zeros(5000)}, path),
+        lambda path: soundfile.write(path, np.zeros(5000), 8000, format="WAV"),
+    ],
+    ids=["text", "safetensors", "sound"],
+)
+def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_nothing(
+    write: Callable[[Path], object], tmp_path: Path
+) -> None:
     path = tmp_path / "new" / "file"
-    with pytest.raises(RunError, match=r"new/file cannot be written: .*\n.*room in it\n.*free some space"):  # noqa: SIM117
-        with atomic_file(path) as partial:
-            if writer == "text":
-                partial.write_text("x" * 5000)
-            elif writer == "safetensors":
-                save_file({"x": torch.zeros(5000)}, partial)
-            else:
-                soundfile.write(partial, np.zeros(5000), 8000, format="WAV")
+    words = r"new/file cannot be written: .*\n.*room in it\n.*free some space"
+    with pytest.raises(RunError, match=words), atomic_file(path) as partial:
+        write(partial)
     assert list(path.parent.iterdir()) == []
 
 
