@@ -46,6 +46,11 @@ def dataset_of(source: Path, texts: Sequence[str] = ()) -> tuple[str, Dataset]:
 
     Raises `RecipeError` for an override that is not of the dataset.
     """
+    if not source.exists():
+        raise RunError(
+            f"{source} is not there",
+            expected="a recipe, whose dataset is taken, or a folder with a sub-folder of sound files for each class",
+        )
     if not source.is_dir():
         recipe = load_recipe(source, texts)
         return recipe.name, recipe.dataset

@@ -112,6 +112,9 @@ def write_samples(
         folder.rmdir()
     partial.rename(folder)
     progress.finish()
+    for fault, what in (("silent_clips", "are silent"), ("attenuated_clips", "peaked above full scale: turned down")):
+        if manifest[fault]:
+            progress.say(f"sample: {manifest[fault]} of {len(clips)} clips {what}")
     return manifest
 
 

@@ -86,6 +86,11 @@ def test_the_same_seed_writes_the_same_weights(folder, tmp_path):
     assert first == second != other
 
 
+def test_a_source_that_is_not_there(tmp_path, capsys):
+    assert gen("train-classifier", tmp_path / "sounds") == 2
+    assert "sounds is not there\n    expected  a recipe, whose dataset is taken, or a folder" in capsys.readouterr().err
+
+
 def test_ctrl_c_writes_nothing(folder, tmp_path):
     class Impatient(Progress):
         def update(self, done: float, **facts: str) -> None:

@@ -87,7 +87,9 @@ def test_a_wav_that_was_cut_off_is_told_by_its_header(file_format: str, subtype:
     soundfile.write(file, np.full((1000, 2), 0.25), 16000, format=file_format, subtype=subtype)
     data, width = file.getvalue(), {"PCM_16": 4, "PCM_24": 6, "FLOAT": 8}[subtype]
     assert decode(data, 16000, 1).shape == (1, 1000)
-    with pytest.raises(BadAudioError, match=rf"^truncated: {1000 * width - 3 * width} of {1000 * width} bytes of sound$"):
+    with pytest.raises(
+        BadAudioError, match=rf"^truncated: {1000 * width - 3 * width} of {1000 * width} bytes of sound$"
+    ):
         decode(data[: data.index(b"data") + 8 + 997 * width], 16000, 1)
 
 

@@ -37,6 +37,9 @@ def write_noise(path: Path | str, noise: Tensor, facts: Mapping[str, Any]) -> No
 
 def read_noise(path: Path) -> tuple[Tensor, dict[str, Any]]:
     """The noise in a file, and how it was made; raises `RunError` for another file."""
+    expected = "a file that `gen invert` wrote, with a tensor named noise"
+    if not path.is_file():
+        raise RunError(f"{path} is {'a folder' if path.is_dir() else 'not there'}", expected=expected)
     try:
         with safe_open(path, framework="pt") as file:
             noise: Tensor = file.get_tensor("noise")
@@ -44,9 +47,7 @@ def read_noise(path: Path) -> tuple[Tensor, dict[str, Any]]:
         if not isinstance(facts, dict):
             raise ValueError(f"its metadata say {facts!r}")
     except (SafetensorError, ValueError) as error:
-        raise RunError(
-            f"{path} holds no noise: {error}", expected="a file that `gen invert` wrote, with a tensor named noise"
-        ) from None
+        raise RunError(f"{path} holds no noise: {error}", expected=expected) from None
     return noise, facts
 
 
