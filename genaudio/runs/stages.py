@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from genaudio.plugins.manager import notify
-from genaudio.runs.audit.stage import audit, run_screen
+from genaudio.runs.audit.stage import audit, check_screen, run_screen
 from genaudio.runs.evaluation.recipe import check_evaluation
 from genaudio.runs.evaluation.stage import evaluate, periodic_evaluation
 from genaudio.runs.guidance import check_memories, check_weak_model, weak_paths
@@ -46,6 +46,7 @@ def check(context: RunContext, *, sampling: bool) -> None:
     check_evaluation(context)
     if not sampling:
         return
+    check_screen(context)
     audio = AudioFormat(clips.sample_rate, clips.channels, clips.length)
     check_memories(plan.guidance, recipe.representation, audio)
     for path in weak_paths(plan.guidance):
