@@ -79,7 +79,11 @@ class RunDirectory:
         try:
             record = json.loads(self.record.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise RunError(f"{self.record} is not JSON: {error}", mend="restore it, or use another --out") from error
+            raise RunError(
+                f"{self.record} is not JSON: {error}",
+                expected="the record of a run, as it was written",
+                mend="restore it, or use another --out",
+            ) from error
         if not isinstance(record, dict) or record.get("format") != FORMAT or not isinstance(record.get("stages"), dict):
             raise RunError(f"{self.record} has an unknown format", expected=f"format {FORMAT}")
         return record
