@@ -20,6 +20,7 @@ from genaudio.cli.evaluate import evaluate
 from genaudio.cli.export import export
 from genaudio.cli.init import init
 from genaudio.cli.inpaint import inpaint
+from genaudio.cli.interrupt import quiet_while_importing
 from genaudio.cli.invert import invert
 from genaudio.cli.listing import list_components
 from genaudio.cli.plugins import plugins
@@ -97,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = Options()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        typer.main.get_command(app).main(words, prog_name="gen", obj=options)
+        with quiet_while_importing():
+            typer.main.get_command(app).main(words, prog_name="gen", obj=options)
     except GenaudioError as error:
         _explain(str(error), options)
         sys.exit(error.exit_code)
