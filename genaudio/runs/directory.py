@@ -53,11 +53,7 @@ class RunDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(
-                f"run directory {self.path}: {error.strerror}",
-                expected="a folder that can be written to",
-                mend="choose another with --out",
-            ) from error
+            raise _unwritable(self.path, error) from error
         lock = FileLock(self.path / ".lock")
         try:
             lock.acquire(timeout=0)
@@ -67,6 +63,8 @@ class RunDirectory:
                 expected="one process a run",
                 mend="wait for it, stop it, or choose another directory with --out",
             ) from None
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
         try:
             yield
         finally:
@@ -136,6 +134,14 @@ class RunDirectory:
         folder = root / f"{number:03d}"
         folder.mkdir()
         return folder
+
+
+def _unwritable(path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"run directory {path}: {error.strerror or error}",
+        expected="a folder that can be written to",
+        mend="choose another with --out",
+    )
 
 
 def now() -> str:

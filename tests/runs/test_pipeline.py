@@ -256,6 +256,14 @@ def test_only_and_until(tiny_recipe, tmp_path):
         genaudio.run(tiny_recipe, run, only=["samples"], quiet=True)
 
 
+def test_a_run_directory_that_cannot_be_locked_is_named(tiny_recipe, tmp_path):
+    (tmp_path / "run/.lock").mkdir(parents=True)
+    with pytest.raises(
+        RunError, match=r"run directory .*/run: .*\n    expected  a folder that can be written to\n.*--out"
+    ):
+        genaudio.run(tiny_recipe, tmp_path / "run", quiet=True)
+
+
 def test_one_process_a_run(tiny_recipe, tmp_path):
     with RunDirectory(tmp_path / "run").lock(), pytest.raises(RunError, match="in use by another process"):
         genaudio.run(tiny_recipe, tmp_path / "run", quiet=True)

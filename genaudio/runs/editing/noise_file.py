@@ -22,6 +22,7 @@ from genaudio.runs.course import Course
 from genaudio.runs.editing.clip import Source
 from genaudio.runs.editing.inversion import FromNoise, Inversion, checked_noise, encoded_clip
 from genaudio.runs.model import Model
+from genaudio.runs.outputs import check_place
 from genaudio.runs.sampling import SamplingPlan
 
 _KEY = "genaudio"
@@ -52,9 +53,10 @@ def read_noise(path: Path) -> tuple[Tensor, dict[str, Any]]:
 
 
 def check_new(path: Path) -> None:
-    """Raise `RunError` if something is there."""
+    """Raise `RunError` if something is there, or nothing could be written there."""
     if path.exists():
         raise RunError(f"{path} exists", expected="a path where nothing is", mend="choose another with --out")
+    check_place(path)
 
 
 @dataclass(frozen=True)
