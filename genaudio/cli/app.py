@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import sys
 import traceback
@@ -19,6 +20,7 @@ from genaudio.cli.evaluate import evaluate
 from genaudio.cli.export import export
 from genaudio.cli.init import init
 from genaudio.cli.inpaint import inpaint
+from genaudio.cli.interrupt import quiet_while_importing
 from genaudio.cli.invert import invert
 from genaudio.cli.listing import list_components
 from genaudio.cli.plugins import plugins
@@ -96,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = Options()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        typer.main.get_command(app).main(words, prog_name="gen", obj=options)
+        with quiet_while_importing():
+            typer.main.get_command(app).main(words, prog_name="gen", obj=options)
     except GenaudioError as error:
         _explain(str(error), options)
         sys.exit(error.exit_code)
@@ -106,12 +109,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _explain(f"{where}{error.strerror or error}", options)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        mend = "\n    mend      free some space, and give the same command again" if full else ""
+        _explain(f"{where}{error.strerror or error}{mend}", options)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # what Python 3.11 makes of Ctrl-C while a class is created
+            typer.echo("interrupted", err=True)
+            sys.exit(130)
         summary = f"{type(error).__name__}: {error}".splitlines()[0]
         _explain(
             f"unexpected error: {summary}\n    mend      run with --debug: gen --debug {shlex.join(words)}", options

@@ -99,9 +99,9 @@ class AuditSettings(Settings):
             try:
                 groups = re.compile(value).groups
             except re.error as error:
-                raise ValueError(f"not a regular expression: {error}") from error
+                raise ValueError(f"a regular expression: {error}") from error
             if groups < 1:
-                raise ValueError("it needs a group in parentheses that catches the name of the recording")
+                raise ValueError("a group in parentheses that catches the name of the recording")
         return value
 
     @model_validator(mode="after")

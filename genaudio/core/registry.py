@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from genaudio.core.component import Component
 from genaudio.core.errors import PluginError, UnknownComponentError
@@ -173,18 +173,18 @@ class Registry:
         except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{kind} {name!r} of {entry.distribution}: importing {entry.target} failed: "
-                f"{type(error).__name__}: {error}",
+                f"{type(error).__name__}: {error}".partition("\n")[0],
                 expected="an importable 'module:Class'",
-                mend=f"reinstall {entry.distribution}, or report this to its authors",
+                mend=f"reinstall {entry.distribution}, or report this to its authors; gen --debug shows where it is",
             ) from error
-        base = kind_base(kind)
-        if not (isinstance(cls, type) and issubclass(cls, base)):
+        fault, expected = _fault(cls, kind_base(kind))
+        if fault:
             raise PluginError(
-                f"{kind} {name!r} of {entry.distribution}: {entry.target} is not a {base.__name__}",
-                expected=f"a subclass of {base.__module__}.{base.__qualname__}",
+                f"{kind} {name!r} of {entry.distribution}: {entry.target} {fault}",
+                expected=expected,
                 mend=f"report this to the authors of {entry.distribution}",
             )
-        return cls
+        return cast("type[Component]", cls)
 
     def describe(self, kind: str, block: Component | Sequence[Component] | None) -> Any:
         """A component, or a list of them, as a resolved recipe writes it: its type and every field, in plain data."""
@@ -210,6 +210,18 @@ class Registry:
             expected=f"a component with an entry: one of {', '.join(self.names(kind))}",
             mend="register it in a plugin, so that a recipe can name it",
         )
+
+
+def _fault(cls: Any, base: type[Component]) -> tuple[str, str]:
+    """What keeps a target from being a component of the kind that `base` is of, and what would be right; else empty."""
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        return f"is not a {base.__name__}", f"a subclass of {base.__module__}.{base.__qualname__}"
+    missing = sorted(getattr(cls, "__abstractmethods__", ()))
+    if missing:
+        return f"leaves out {', '.join(missing)}", f"all that {base.__module__}.{base.__qualname__} asks for"
+    if "type" in cls.model_fields:
+        return "has a field called 'type'", "another name: in a recipe, type names the component"
+    return "", ""
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ Everything that is wrong with a file is a `BadAudioError` with the reason; a cal
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ Waveform = NDArray[np.float32]  # (channels, frames)
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 _BLOCK = 65536  # frames read at a time; libsndfile has crashed on minutes of Vorbis in one call
+_UNKNOWN = 0x7FFFF000  # a WAV's length from here on: its writer was a stream, which could not go back to fill it in
 
 
 class BadAudioError(Exception):
@@ -54,6 +56,7 @@ def _resampled(samples: NDArray[np.float32], rate: int, sample_rate: int) -> Wav
 
 def _read(data: bytes, channels: int) -> tuple[NDArray[np.float32], int]:
     """Samples (frames, channels) as float32, and their rate."""
+    _check_wav(data)
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             promised, rate, lossy = int(file.frames), int(file.samplerate), file.format in {"MP3", "MPEG"}
@@ -69,6 +72,24 @@ def _read(data: bytes, channels: int) -> tuple[NDArray[np.float32], int]:
     if not np.isfinite(samples).all():
         raise BadAudioError("it holds samples that are not finite")
     return samples, rate
+
+
+def _check_wav(data: bytes) -> None:
+    """Raise `BadAudioError` for a WAV that promises more than there is: libsndfile takes what is left for the whole."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        return
+    place, frame = 12, 1
+    while place + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, place)
+        place += 8
+        if name == b"fmt " and place + 14 <= len(data):
+            frame = max(1, struct.unpack_from("<H", data, place + 12)[0])
+        if name == b"data":
+            found = len(data) - place
+            if size < _UNKNOWN and size - found >= frame:
+                raise BadAudioError(f"truncated: {found} of {size} bytes of sound")
+            return
+        place += size + size % 2
 
 
 def _blocks(file: Any) -> Any:

@@ -31,12 +31,12 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from genaudio.core.errors import DataError
+from genaudio.core.errors import DataError, RunError
 from genaudio.core.files import atomic_file, write_text
 from genaudio.datasets.audio import BadAudioError, Waveform, decode
 from genaudio.datasets.loudness import loudness
 
-VERSION = 1  # of the code that decodes and of the layout: raise it when decoded values change
+VERSION = 2  # of the code that decodes and of the layout: raise it when decoded values change
 _SHARD_BYTES = 2**28  # a build that is interrupted keeps what is in finished shards
 _BATCH = 32  # files decoded together
 _YOUNG = 2.0  # s; a file written this shortly before it was hashed may change without a new time stamp
@@ -126,9 +126,10 @@ class AudioCache:
         """
         try:
             return self._open(files, progress or (lambda done, total: None))
-        except OSError as error:
+        except (OSError, RunError) as error:
+            reason = error.problems[0].given if isinstance(error, RunError) else str(error)
             raise DataError(
-                f"the cache at {self.folder} cannot be used: {error}",
+                f"the cache at {self.folder} cannot be used: {reason}",
                 expected="a folder that can be written, with room for the decoded audio",
                 mend="free some space, or set GENAUDIO_CACHE to another folder",
             ) from error

@@ -46,7 +46,7 @@ class Folder(FileDataset):
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+                raise ValueError(f"a regular expression: {error}") from None
         return pattern
 
     @model_validator(mode="after")

@@ -44,11 +44,9 @@ class Procedural(Dataset):
         for name in classes:
             if name not in SOUNDS:
                 hint = suggestion(name, SOUNDS)
-                raise ValueError(
-                    f"unknown class {name!r}; expected some of {', '.join(SOUNDS)}{'; ' + hint if hint else ''}"
-                )
+                raise ValueError(f"some of {', '.join(SOUNDS)}, and not {name!r}{'; ' + hint if hint else ''}")
         if len(set(classes)) != len(classes):
-            raise ValueError("a class is named twice")
+            raise ValueError("each class once")
         return classes
 
     def open(self, split: Split, *, cache: Path | None = None, progress: Progress | None = None) -> Clips:

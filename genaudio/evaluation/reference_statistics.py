@@ -71,7 +71,10 @@ def load_statistics(path: Path) -> FeatureSet:
     mend = "write it again with gen evaluate --save-reference"
     try:
         with safe_open(path, "pt") as file:
-            header: Any = json.loads((file.metadata() or {})[_ENTRY])
+            entry = (file.metadata() or {}).get(_ENTRY)
+            if entry is None:
+                raise ValueError("it holds something else")
+            header: Any = json.loads(entry)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         found_format = header["format"]
     except FileNotFoundError:

@@ -53,11 +53,7 @@ class RunDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(
-                f"run directory {self.path}: {error.strerror}",
-                expected="a folder that can be written to",
-                mend="choose another with --out",
-            ) from error
+            raise _unwritable(self.path, error) from error
         lock = FileLock(self.path / ".lock")
         try:
             lock.acquire(timeout=0)
@@ -67,6 +63,8 @@ class RunDirectory:
                 expected="one process a run",
                 mend="wait for it, stop it, or choose another directory with --out",
             ) from None
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
         try:
             yield
         finally:
@@ -79,7 +77,11 @@ class RunDirectory:
         try:
             record = json.loads(self.record.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise RunError(f"{self.record} is not JSON: {error}", mend="restore it, or use another --out") from error
+            raise RunError(
+                f"{self.record} is not JSON: {error}",
+                expected="the record of a run, as it was written",
+                mend="restore it, or use another --out",
+            ) from error
         if not isinstance(record, dict) or record.get("format") != FORMAT or not isinstance(record.get("stages"), dict):
             raise RunError(f"{self.record} has an unknown format", expected=f"format {FORMAT}")
         return record
@@ -132,6 +134,14 @@ class RunDirectory:
         folder = root / f"{number:03d}"
         folder.mkdir()
         return folder
+
+
+def _unwritable(path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"run directory {path}: {error.strerror or error}",
+        expected="a folder that can be written to",
+        mend="choose another with --out",
+    )
 
 
 def now() -> str:

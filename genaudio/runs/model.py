@@ -45,6 +45,10 @@ from genaudio.training.model import DiffusionModel, build_model
 
 FORMAT = 1
 KINDS = ("representation", "network", "conditioner", "preconditioner", *SAMPLER_KINDS)
+_AGAIN = (
+    "copy the model folder again, as a whole; in a run directory, remove model/ and give `gen run` again, which "
+    "exports it from the last checkpoint"
+)
 
 
 @dataclass(frozen=True)
@@ -306,14 +310,17 @@ def load(path: str | Path, device: str = "auto") -> Model:
             raise RunError(
                 f"{weights_file} is missing or differs from the SHA-256 in model.json",
                 expected="the weights that the model was exported with",
-                mend="copy the model folder again, as a whole; in a run directory, remove model/ and give "
-                "`gen run` again, which exports it from the last checkpoint",
+                mend=_AGAIN,
             )
         components = {kind: build_block(kind, card["components"][kind] or None) for kind in KINDS}
         audio = AudioFormat(**card["audio"])
         classes = tuple(card["classes"])
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{folder / 'model.json'} is not a model card: {type(error).__name__}: {error}") from error
+        raise RunError(
+            f"{folder / 'model.json'} is not a model card: {type(error).__name__}: {error}",
+            expected="the file as it was exported",
+            mend=_AGAIN,
+        ) from error
     weights = build_model(
         cast(Network, components["network"]),
         cast("Conditioner | None", components["conditioner"]),
@@ -324,7 +331,12 @@ def load(path: str | Path, device: str = "auto") -> Model:
     try:
         weights.load_state_dict(load_file(weights_file))
     except RuntimeError as error:
-        raise RunError(f"{weights_file} does not fit the network in model.json: {error}") from error
+        what = "; ".join(line.strip() for line in str(error).splitlines()[:2])
+        raise RunError(
+            f"{weights_file} does not fit the network in model.json: {what}",
+            expected="weights and model.json of one export",
+            mend=_AGAIN,
+        ) from error
     where = resolve_device(device)
     kept = {key: card[key] for key in ("budget", "precision", "step", "name", "sha256")}
     return Model(weights.to(where).eval(), components, classes, audio, where, kept, folder)

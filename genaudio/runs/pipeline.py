@@ -108,6 +108,8 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
         )
     else:
         changes, again = {}, ()
+    undone = [*again, *(["train"] if choice or continues_training(changes) else [])]
+    _check_order(files, stages, undone if force else [])
     if force or not all(files.finished(stage) for stage in stages):
         # Before anything is written or moved: a recipe that cannot work harms no run.
         ahead = [stage for stage in stages if (force and stage in again) or not files.finished(stage)]
@@ -127,6 +129,24 @@ def _settle_recipe(context: RunContext, stages: Sequence[str], force: bool) -> N
     write_json(files.record, files.read())
 
 
+def _check_order(files: RunDirectory, stages: Sequence[str], undone: Sequence[str]) -> None:
+    """Raise `RunError` for a stage before which another is needed that is not asked for.
+
+    It is needed if it is not finished, or will not be any more once the stages `undone` are put aside.
+    """
+    finished = {stage for stage in STAGES if stage not in undone and files.finished(stage)}
+    for stage in stages:
+        missing = [name for name in STAGES[: STAGES.index(stage)] if name not in finished and name not in stages]
+        if stage not in finished and missing:
+            again = [name for name in missing if name in undone]
+            because = f"; it has to be done again: {', '.join(again)}" if again else ""
+            raise RunError(
+                f"stage {stage} cannot start: {', '.join(missing)} is not finished in {files.path}{because}",
+                expected="the stages before it",
+                mend=f"run it with --until {stage}",
+            )
+
+
 def _outputs(files: RunDirectory, stage: str) -> tuple[Path, ...]:
     return {
         "train": (files.checkpoints, files.metrics, files.model, files.path / "tensorboard"),
@@ -142,21 +162,15 @@ def _do(context: RunContext, stage: str) -> None:
     if files.finished(stage):
         progress.say(f"{stage}: done before")
         return
-    missing = [name for name in STAGES[: STAGES.index(stage)] if not files.finished(name)]
-    if missing:
-        raise RunError(
-            f"stage {stage} cannot start: {', '.join(missing)} is not finished in {files.path}",
-            expected="the stages before it",
-            mend=f"run it with --until {stage}",
-        )
     began = time.perf_counter()
     try:
         facts = _stages().RUNNERS[stage](context)
     except (KeyboardInterrupt, Interrupted) as error:
         files.interrupt(stage, time.perf_counter() - began)
         progress.finish()
+        stopped = f"{stage} stopped; what is finished is saved"
         raise Interrupted(
-            str(error) or f"{stage} stopped; what is finished is saved",
+            error.problems[0].given if isinstance(error, Interrupted) else stopped,
             mend=f"go on with the same command, or: gen run {files.recipe} --out {files.path}",
         ) from None
     except BaseException:

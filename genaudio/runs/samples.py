@@ -20,7 +20,7 @@ import soundfile
 from torch import Tensor
 
 import genaudio
-from genaudio.core.errors import RunError
+from genaudio.core.errors import Interrupted, RunError
 from genaudio.core.files import atomic_file, write_json, write_text
 from genaudio.core.progress import Progress
 from genaudio.core.seeds import derive_seed
@@ -79,7 +79,7 @@ def write_samples(
 
     Each clip has its own item index, also across labels. A clip that peaks above full scale is turned down, which its
     entry says (`gain_db`); it is never clipped. `complete` may add files to the folder, and to the manifest, before it
-    takes its final name.
+    takes its final name. After Ctrl-C, `Interrupted` says how many clips are kept for the same call to go on with.
     """
     folder = folder.absolute()
     manifest = _manifest(model, request)
@@ -92,9 +92,14 @@ def write_samples(
     before = len(done)
     progress.start("sample", request.count, before, unit="clips")
     began = time.perf_counter()
-    _write(model, request, [item for item in request.items() if item[0] not in done], partial, progress, done)
-    if request.screen is not None:
-        manifest["rejected"] = _replace_copies(model, request, request.screen, partial, progress, done)
+    try:
+        _write(model, request, [item for item in request.items() if item[0] not in done], partial, progress, done)
+        if request.screen is not None:
+            manifest["rejected"] = _replace_copies(model, request, request.screen, partial, progress, done)
+    except KeyboardInterrupt:
+        progress.finish()
+        given = f"stopped; {len(done)} of {request.count} clips are made and kept"
+        raise Interrupted(given, mend="go on with the same command") from None
     clips = [done[index] for index in sorted(done)]
     made = len(clips) - before
     manifest["seconds_per_clip"] = round((time.perf_counter() - began) / made, 3) if made else None
@@ -112,6 +117,9 @@ def write_samples(
         folder.rmdir()
     partial.rename(folder)
     progress.finish()
+    for fault, what in (("silent_clips", "are silent"), ("attenuated_clips", "peaked above full scale: turned down")):
+        if manifest[fault]:
+            progress.say(f"sample: {manifest[fault]} of {len(clips)} clips {what}")
     return manifest
 
 

@@ -22,6 +22,7 @@ from genaudio.core.seeds import derive_seed
 from genaudio.plugins.manager import registry
 from genaudio.runs.blocks import describe, sampler_overrides
 from genaudio.runs.model import Model
+from genaudio.runs.outputs import check_place
 from genaudio.runs.progress import clock
 from genaudio.runs.sampling import SamplingPlan
 from genaudio.runs.starts import Starts, reference_plan
@@ -97,6 +98,7 @@ def tune_schedules(
     The first Ctrl-C ends the search that is under way: its best grid so far is judged and stored, then `Interrupted` is
     raised. A second one stops at once, and nothing of that budget is stored.
     """
+    check_place(path)
     started = {kind: _starts(model, request, kind) for kind in ("tune", "validate")}
     _say_cost(started["tune"], found, request, progress)
     grids = []

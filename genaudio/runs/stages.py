@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from genaudio.plugins.manager import notify
-from genaudio.runs.audit.stage import audit, run_screen
+from genaudio.runs.audit.stage import audit, check_screen, run_screen
 from genaudio.runs.evaluation.checks import check_evaluation
 from genaudio.runs.evaluation.recipe import choice_of
 from genaudio.runs.evaluation.stage import evaluate, periodic_evaluation
@@ -52,6 +52,7 @@ def check(context: RunContext, *, training: bool, sampling: bool) -> None:
     check_evaluation(context, training=training)
     if not sampling:
         return
+    check_screen(context)
     audio = AudioFormat(clips.sample_rate, clips.channels, clips.length)
     check_memories(plan.guidance, recipe.representation, audio)
     for path in weak_paths(plan.guidance):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -219,6 +220,24 @@ def test_an_error_of_our_own_is_one_line(
     if code == 1:
         assert "run with --debug: gen --debug describe solver heun" in err
         assert "Traceback" in gen("--debug", "describe", "solver", "heun")[2]
+
+
+def test_ctrl_c_while_a_class_is_created_is_no_error(gen: Gen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("Error calling __set_name__ on '_wrapper' instance") from KeyboardInterrupt()
+
+    monkeypatch.setattr("genaudio.core.fields.field_cards", fail)
+    assert gen("describe", "solver", "heun") == (130, "", "interrupted\n")
+
+
+def test_a_full_disk_says_what_to_do(gen: Gen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.jsonl")
+
+    monkeypatch.setattr("genaudio.core.fields.field_cards", fail)
+    code, _, err = gen("describe", "solver", "heun")
+    assert code == 2
+    assert err.startswith("runs/a/metrics.jsonl: No space left on device\n    mend      free some space")
 
 
 def start(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

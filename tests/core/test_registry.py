@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +97,27 @@ def test_a_collision_names_both_distributions(registry: Registry) -> None:
 def test_a_target_is_imported_and_checked_against_the_base_class(target: str, words: str) -> None:
     registry = Registry("acme")
     registry.add("solver", "acme/x", target, "")
+    with pytest.raises(PluginError, match=words):
+        registry.load("solver", "acme/x")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("class X(Solver): pass", r"leaves out evaluations, solve\n    expected  all that .*base.Solver asks for"),
+        ("class X(Euler):\n    type: str = 'x'", r"has a field called 'type'\n    expected  another name"),
+        ("class X(Euler):\n    b = 3", r"failed: PydanticUserError: A non-annotated .*\n    expected  an importable"),
+    ],
+)
+def test_a_class_that_is_no_whole_component_is_refused(
+    source: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imports = "from genaudio import Solver\nfrom genaudio.samplers.euler import Euler\n"
+    (tmp_path / "half_a_solver.py").write_text(imports + source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "half_a_solver", raising=False)
+    registry = Registry("acme")
+    registry.add("solver", "acme/x", "half_a_solver:X", "")
     with pytest.raises(PluginError, match=words):
         registry.load("solver", "acme/x")
 

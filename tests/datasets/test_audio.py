@@ -80,6 +80,27 @@ def test_faults_have_their_reasons(write: Write) -> None:
         decode(file.getvalue(), 16000, 1)
 
 
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+@pytest.mark.parametrize("file_format", ["WAV", "WAVEX"])
+def test_a_wav_that_was_cut_off_is_told_by_its_header(file_format: str, subtype: str) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.full((1000, 2), 0.25), 16000, format=file_format, subtype=subtype)
+    data, width = file.getvalue(), {"PCM_16": 4, "PCM_24": 6, "FLOAT": 8}[subtype]
+    assert decode(data, 16000, 1).shape == (1, 1000)
+    with pytest.raises(
+        BadAudioError, match=rf"^truncated: {1000 * width - 3 * width} of {1000 * width} bytes of sound$"
+    ):
+        decode(data[: data.index(b"data") + 8 + 997 * width], 16000, 1)
+
+
+def test_a_wav_from_a_stream_which_knows_no_length_is_read_to_its_end() -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.full(1000, 0.25), 16000, format="WAV", subtype="PCM_16")
+    data, place = file.getvalue(), file.getvalue().index(b"data") + 4
+    streamed = data[:place] + (0xFFFFFFFF).to_bytes(4, "little") + data[place + 4 :]
+    assert decode(streamed, 16000, 1).shape == (1, 1000)
+
+
 def test_converting_from_memory_is_decoding_a_file():
     samples = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 4410)).astype(np.float32)
     buffer = io.BytesIO()

@@ -55,6 +55,14 @@ def test_schedules_that_are_made_for_certain_levels_conform_on_those(tmp_path: P
         check_schedule(Explicit(levels=LEVELS), [(0.01, 80.0)])
 
 
+def test_what_is_no_component_at_all_is_a_finding() -> None:
+    class Alone:
+        """No subclass of anything."""
+
+    with pytest.raises(ConformanceError, match=r"no subclass of genaudio\.samplers\.base\.Solver"):
+        check_component(Alone, "solver")  # type: ignore[type-var, arg-type]
+
+
 def test_a_stochastic_solver_is_not_held_to_the_trajectory() -> None:
     check_solver(Heun(s_churn=20.0))
 

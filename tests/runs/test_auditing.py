@@ -295,6 +295,17 @@ def test_a_model_that_makes_nothing_but_copies_is_told_so(tiny_run: Path, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_a_screen_without_clips_to_calibrate_it_is_refused_before_training(tiny_recipe: Path, tmp_path: Path) -> None:
+    for number, sound in enumerate(clips(0, 3)):
+        (tmp_path / "few").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "few" / f"{number}.wav", sound, RATE)
+    dataset = f"dataset={{type: folder, root: {tmp_path / 'few'}, sample_rate: 8000, duration: 0.125, test_share: 0.0}}"
+    recipe = genaudio.load_recipe(tiny_recipe, [dataset, "dataset.validation_share=0.0", "sampling.reject_copies=2"])
+    with pytest.raises(RunError, match=r"reject_copies, and 3 training clips\n.*at least 20 .*\n.*reject_copies: 0"):
+        genaudio.run(recipe, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run/checkpoints").exists()
+
+
 @pytest.mark.parametrize(
     ("stage", "name"),
     [("audit", "genaudio.runs.audit.audit.audit"), ("evaluate", "genaudio.runs.evaluation.evaluator.clip_features")],

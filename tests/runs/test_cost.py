@@ -9,6 +9,7 @@ import pytest
 
 import genaudio
 from genaudio.cli.app import main
+from genaudio.core.errors import Interrupted
 from genaudio.core.progress import Progress
 from genaudio.core.registry import Entry
 from genaudio.plugins.manager import registry
@@ -92,7 +93,7 @@ def test_counts_survive_an_interruption(model: Model, tmp_path: Path, monkeypatc
         return write(path, *rest)
 
     monkeypatch.setattr(samples, "write_clip", stop_at_third)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         written(model, tmp_path / "out", LIST)
     monkeypatch.undo()
     whole, resumed = written(model, tmp_path / "whole", LIST), written(model, tmp_path / "out", LIST)

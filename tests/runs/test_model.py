@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 import genaudio
-from genaudio.core.errors import GenaudioError, RunError
+from genaudio.core.errors import GenaudioError, Interrupted, RunError
 from genaudio.core.progress import Progress
 from genaudio.representations.complex_stft import ComplexSTFT
 from genaudio.runs.blocks import sampler_overrides
@@ -89,7 +89,14 @@ def test_an_exported_model_sounds_the_same(model, tmp_path):
     [
         (lambda m: (m / "model.safetensors").write_bytes(b"xx"), "differs from the SHA-256"),
         (lambda m: (m / "model.safetensors").unlink(), "is missing or differs"),
-        (lambda m: (m / "model.json").write_text("{"), "is not a model card"),
+        (
+            lambda m: (m / "model.json").write_text("{"),
+            r"is not a model card: .*\n    expected .*\n    mend      copy the",
+        ),
+        (
+            lambda m: (m / "model.json").write_text((m / "model.json").read_text().replace('"rain"', '"rain", "wood"')),
+            r"does not fit the network in model.json: [^\n]*size mismatch[^\n]*\n    expected  weights and model.json",
+        ),
         (lambda m: (m / "model.json").write_text('{"format": 9}'), "has model format 9"),
         (lambda m: (m / "model.json").unlink(), "holds no model"),
     ],
@@ -172,7 +179,7 @@ def test_another_request_starts_afresh_and_the_same_one_goes_on(model, tmp_path,
         return write(path, *rest)
 
     monkeypatch.setattr(samples, "write_clip", stop_at_second)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="1 of 2 clips are made and kept"):
         write_samples(model, request(model), tmp_path / "out", Progress())
     monkeypatch.undo()
     assert (tmp_path / ".out.partial/metal/0000.wav").exists()  # written as soon as it is done

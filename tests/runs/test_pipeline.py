@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 import genaudio
 from genaudio.core.errors import Interrupted, RunError
+from genaudio.runs import stages
 from genaudio.runs.directory import RunDirectory
 from genaudio.training.log import read_metrics
 
@@ -129,7 +130,9 @@ def test_a_killed_sampling_goes_on_with_the_missing_clips(finished, tiny_recipe,
         return write(path, *rest)
 
     monkeypatch.setattr(samples, "write_clip", stop_at_third)
-    with pytest.raises(Interrupted):
+    with pytest.raises(
+        Interrupted, match=r"stopped; 2 of 4 clips are made and kept\n    mend      go on with the same .* or"
+    ):
         genaudio.run(tiny_recipe, run, quiet=True)
     assert not (run / "samples").exists()
     monkeypatch.undo()
@@ -213,6 +216,33 @@ def test_what_was_made_from_a_stage_that_is_done_again_goes_with_it(finished, ti
     assert (run / "previous/002/samples/manifest.json").exists()
 
 
+def test_a_change_that_stages_before_need_moves_nothing(finished, tiny_recipe, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    changed = genaudio.load_recipe(tiny_recipe, ["sampling.num_steps=4"])
+    with pytest.raises(RunError, match=r"report cannot start: sample, .* done again: sample, .*\n.*\n.*--until report"):
+        genaudio.run(changed, run, only=["report"], force=True, quiet=True)
+    assert not (run / "previous").exists()
+    assert_same_result(run, finished)
+    more = genaudio.load_recipe(tiny_recipe, ["training.steps=1000"])
+    with pytest.raises(RunError, match="sample cannot start: train is not finished"):
+        genaudio.run(more, run, only=["sample"], force=True, quiet=True)
+    assert (run / "model/model.json").exists()
+
+
+def test_a_stage_that_says_how_to_go_on_is_told_of_once(finished, tiny_recipe, tmp_path, monkeypatch):
+    run = shutil.copytree(finished, tmp_path / "run")
+    RunDirectory(run).put_aside("audit", run / "audit")
+
+    def stopped(context):
+        raise Interrupted("the audit stopped; nothing is written", mend="give it again")
+
+    monkeypatch.setattr(stages, "RUNNERS", {**stages.RUNNERS, "audit": stopped})
+    with pytest.raises(Interrupted) as caught:
+        genaudio.run(tiny_recipe, run, quiet=True)
+    assert str(caught.value).count("mend") == 1
+    assert str(caught.value).startswith("the audit stopped; nothing is written\n    mend      go on with the same")
+
+
 def test_only_and_until(tiny_recipe, tmp_path):
     with pytest.raises(RunError, match=r"stage sample cannot start: train is not finished.*\n.*\n.*--until sample"):
         genaudio.run(tiny_recipe, tmp_path / "run", only=["sample"], quiet=True)
@@ -224,6 +254,14 @@ def test_only_and_until(tiny_recipe, tmp_path):
     assert not (run / "report.html").exists()
     with pytest.raises(RunError, match=r"did you mean 'sample'"):
         genaudio.run(tiny_recipe, run, only=["samples"], quiet=True)
+
+
+def test_a_run_directory_that_cannot_be_locked_is_named(tiny_recipe, tmp_path):
+    (tmp_path / "run/.lock").mkdir(parents=True)
+    with pytest.raises(
+        RunError, match=r"run directory .*/run: .*\n    expected  a folder that can be written to\n.*--out"
+    ):
+        genaudio.run(tiny_recipe, tmp_path / "run", quiet=True)
 
 
 def test_one_process_a_run(tiny_recipe, tmp_path):

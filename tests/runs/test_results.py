@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from genaudio.core.errors import RunError
-from genaudio.runs.outputs import check_file, check_folder
+from genaudio.runs.editing.noise_file import check_new
+from genaudio.runs.outputs import check_file, check_folder, check_place
 from genaudio.runs.results import read_results
 
 
@@ -39,3 +40,14 @@ def test_a_folder_is_filled_only_if_it_is_new_or_empty(tmp_path: Path) -> None:
     for path, what in ((tmp_path, "is not empty"), (tmp_path / "file", "is a file")):
         with pytest.raises(RunError, match=rf"{what}\n.*a new or empty folder[\s\S]*--out"):
             check_folder(path)
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    for check in (check_folder, check_place, check_new):
+        with pytest.raises(
+            RunError, match=rf"deep/new: {tmp_path} cannot be written to\n    expected  a folder to write"
+        ):
+            check(tmp_path / "deep" / "new")

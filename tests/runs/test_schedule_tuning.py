@@ -42,7 +42,8 @@ def test_grids_are_stored_with_what_they_are_for(model, tmp_path):
     assert json.loads(path.read_text())["model_sha256"] == model.card["sha256"]
     for grid, nfe in zip(grids, (3, 4), strict=True):
         assert (grid.nfe, grid.num_steps, len(grid.sigmas)) == (nfe, nfe, nfe + 1)
-        assert (grid.sigmas[0], grid.sigmas[-2], grid.sigmas[-1]) == (80.0, 0.002, 0.0)
+        before = model.plan(solver="dpm", nfe=nfe).schedule.sigmas(nfe, 0.002, 80.0)
+        assert (grid.sigmas[0], grid.sigmas[-2], grid.sigmas[-1]) == (80.0, before[-2], 0.0)
         assert grid.solver["type"] == "dpm"
         assert grid.error < grid.error_before
         assert grid.extra["items"] == 2

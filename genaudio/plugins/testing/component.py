@@ -21,6 +21,7 @@ def check_component(cls: type[Component], kind: str, **parameters: Any) -> None:
     findings = Findings(f"{kind} {cls.__name__}")
     base = kind_base(kind)
     findings.expect(issubclass(cls, base), f"it is no subclass of {base.__module__}.{base.__qualname__}")
+    findings.close()
     missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
     findings.expect(not inspect.isabstract(cls), f"it leaves out {missing}")
     findings.expect(bool(vars(cls).get("__doc__")), "it has no docstring; `gen describe` shows it")

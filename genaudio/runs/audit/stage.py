@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from genaudio.core.errors import DataError, GenaudioError, Interrupted
+from genaudio.audit.calibration import FEWEST
+from genaudio.core.errors import DataError, GenaudioError, Interrupted, RunError
 from genaudio.core.files import write_json
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.runs.audit.audit import AuditRequest, run_audit
@@ -46,6 +47,17 @@ def audit(context: RunContext) -> dict[str, object]:
         return {"note": note}
     write_audit(found, request, json_file=target, page=files.audit / "audit.html", name=recipe.name)
     return {"clips": len(found.result.clips), "copies": len(found.result.copies)}
+
+
+def check_screen(context: RunContext) -> None:
+    """Raise `RunError` where samples are to be screened for copies, and no clips are there to calibrate a screen."""
+    size = context.clips("train").size
+    if context.recipe.sampling.reject_copies and size is not None and size < FEWEST and _held_out(context) is None:
+        raise RunError(
+            f"sampling.reject_copies, and {size} training clips",
+            expected=f"at least {FEWEST} training or validation clips, to calibrate the search for copies with",
+            mend="add clips, or set sampling.reject_copies: 0",
+        )
 
 
 def run_screen(context: RunContext, tries: int) -> CopyScreen:

@@ -61,6 +61,8 @@ def read_clip(path: Path, audio: AudioFormat, start: float | None = None) -> Ten
         return _fitted(decode(path.read_bytes(), audio.sample_rate, audio.channels), audio, start)
     except BadAudioError as error:
         raise _unusable(str(path), error) from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}", expected="a sound file", mend="check the path") from None
 
 
 def fitted_clip(

@@ -22,6 +22,7 @@ from genaudio.runs.course import Course
 from genaudio.runs.editing.clip import Source
 from genaudio.runs.editing.inversion import FromNoise, Inversion, checked_noise, encoded_clip
 from genaudio.runs.model import Model
+from genaudio.runs.outputs import check_place
 from genaudio.runs.sampling import SamplingPlan
 
 _KEY = "genaudio"
@@ -37,6 +38,9 @@ def write_noise(path: Path | str, noise: Tensor, facts: Mapping[str, Any]) -> No
 
 def read_noise(path: Path) -> tuple[Tensor, dict[str, Any]]:
     """The noise in a file, and how it was made; raises `RunError` for another file."""
+    expected = "a file that `gen invert` wrote, with a tensor named noise"
+    if not path.is_file():
+        raise RunError(f"{path} is {'a folder' if path.is_dir() else 'not there'}", expected=expected)
     try:
         with safe_open(path, framework="pt") as file:
             noise: Tensor = file.get_tensor("noise")
@@ -44,16 +48,15 @@ def read_noise(path: Path) -> tuple[Tensor, dict[str, Any]]:
         if not isinstance(facts, dict):
             raise ValueError(f"its metadata say {facts!r}")
     except (SafetensorError, ValueError) as error:
-        raise RunError(
-            f"{path} holds no noise: {error}", expected="a file that `gen invert` wrote, with a tensor named noise"
-        ) from None
+        raise RunError(f"{path} holds no noise: {error}", expected=expected) from None
     return noise, facts
 
 
 def check_new(path: Path) -> None:
-    """Raise `RunError` if something is there."""
+    """Raise `RunError` if something is there, or nothing could be written there."""
     if path.exists():
         raise RunError(f"{path} exists", expected="a path where nothing is", mend="choose another with --out")
+    check_place(path)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,10 @@ def test_a_file_is_read_as_datasets_read_it(tmp_path):
     path.write_bytes(b"no sound")
     with pytest.raises(DataError, match=r"tone\.flac cannot be used: unreadable"):
         read_clip(path, AUDIO)
+    with pytest.raises(DataError, match=r"none\.wav: No such file or directory\n    expected  a sound file"):
+        read_clip(tmp_path / "none.wav", AUDIO)
+    with pytest.raises(DataError, match=r"Is a directory\n    expected  a sound file"):
+        read_clip(tmp_path, AUDIO)
 
 
 def test_an_edit_by_a_model_with_classes_needs_one(model):

@@ -155,5 +155,8 @@ def test_mistakes_with_noise_files(tiny_run, sound, tmp_path, model, capsys):
     assert "the file makes 2 of each label" in capsys.readouterr().err
     assert gen("sample", tiny_run, "--noise", sound, "--out", tmp_path / "out") == 2
     assert "holds no noise" in capsys.readouterr().err
+    for other, what in ((tmp_path / "none.safetensors", "is not there"), (tmp_path, "is a folder")):
+        assert gen("sample", tiny_run, "--noise", other, "--out", tmp_path / "out") == 2
+        assert f"{other} {what}\n    expected  a file that `gen invert` wrote" in capsys.readouterr().err
     assert gen("invert", tiny_run, sound, "--label", "rain", "--out", path) == 2
     assert "choose another with --out" in capsys.readouterr().err
