@@ -1,0 +1,81 @@
+"""A second hearing: training clips as they would sound under the generated clip's own noise and in its bandwidth.
+
+Shapes: levels (bands, frames), dB below the clip's loudest cell; floor (bands, 1); patches (frames, components).
+
+Noise hides what lies below it, and a low-pass filter what lies above. Compared as they are, a copy and its source differ
+in all that is hidden in one of them alone. So bands that are empty in the generated clip are left out of both, and
+levels below its floor count as the floor in both. The floor of a band is the level that it exceeds for nine tenths of
+the time: that of steady noise, if there is any.
+
+Patches that are heard so are whitened anew, by the candidates and some other training clips heard in the same way. So
+noise, which is now in all of them, counts for nothing, and what the candidates have in common, as calls of one kind of
+animal have, counts less than what only one of them has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from genaudio.audit.alignment import Stretch
+from genaudio.audit.patches import SILENT, cut, surrounded
+from genaudio.audit.sound import Sound
+from genaudio.audit.whitening import Whitening
+from genaudio.core.audit_settings import AuditSettings
+from genaudio.core.errors import DataError
+
+_FLOOR = 0.1  # quantile of a band's levels that is its floor
+_LOUD = 20.0  # dB: cells this near to the loudest of a stretch tell how much louder it is played
+_EVERY = 3  # neighbouring patches overlap: every third is enough to whiten by
+
+
+class SecondHearing:
+    """What training clips sound like under a clip's floor, and in the bands that it has."""
+
+    def __init__(self, clip: Sound, settings: AuditSettings) -> None:
+        self._clip, self._settings, self._levels = clip, settings, clip.decibel
+        self._heard = self._levels.amax(1) > -settings.dynamic_range
+        self._floor = self._levels[self._heard].quantile(_FLOOR, dim=1, keepdim=True)
+
+    def of(
+        self, candidates: Mapping[int, Sound], stretches: Mapping[int, Stretch], others: Sequence[Sound]
+    ) -> tuple[Sound, dict[int, Sound]]:
+        """The clip and its candidates with new patches, whitened by those of the candidates and of `others`.
+
+        `stretches` are the candidates' best stretches as first heard. Where nothing of any candidate is above the
+        floor, all stays as it was.
+        """
+        gains = {number: self._gain(sound, stretches.get(number)) for number, sound in candidates.items()}
+        cuts = {number: self._cut(sound, gains[number]) for number, sound in candidates.items()}
+        shown = [patches[::_EVERY][_live(candidates[number])[::_EVERY]] for number, patches in cuts.items()]
+        shown += [self._cut(sound, 0.0, _EVERY)[_live(sound)[::_EVERY]] for sound in others]
+        try:
+            whitening = Whitening.fit(shown, self._settings.components)
+        except DataError:
+            return self._clip, dict(candidates)
+        clip = replace(self._clip, patches=whitening(self._cut(self._clip, 0.0), _live(self._clip)))
+        return clip, {
+            number: replace(candidates[number], patches=whitening(patches, _live(candidates[number])))
+            for number, patches in cuts.items()
+        }
+
+    def _cut(self, sound: Sound, gain: float, every: int = 1) -> Tensor:
+        """The patches of a clip that is played louder by `gain` dB."""
+        levels = surrounded(sound.decibel[self._heard] + gain, self._settings)
+        return cut(torch.maximum(levels, self._floor), self._settings, every)
+
+    def _gain(self, sound: Sound, stretch: Stretch | None) -> float:
+        """By how many dB the clip plays a stretch of a candidate louder; without one they count as equally loud."""
+        if stretch is None:
+            return 0.0
+        here = slice(stretch.first, stretch.last + 1)
+        there = slice(stretch.first + stretch.lag, stretch.last + 1 + stretch.lag)
+        own, other = self._levels[:, here], sound.decibel[:, there]
+        return float((own - other)[other > other.amax() - _LOUD].median())
+
+
+def _live(sound: Sound) -> Tensor:
+    return sound.patch_loudness > SILENT
