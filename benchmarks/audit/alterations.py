@@ -104,7 +104,7 @@ CHANGES: dict[str, Change] = {
     "gain, shift, tilt of ±6 dB, Griffin-Lim, noise at 30 dB SNR": _all_at_once,
 }
 STITCH_CHANGES: dict[str, Change] = {
-    "as it is": lambda x, draws: noisy(x, 40, draws),
+    "noise at 40 dB SNR": lambda x, draws: noisy(x, 40, draws),
     "phases rebuilt by Griffin-Lim": lambda x, draws: griffin_lim(x),
     "noise at 20 dB SNR on the compressed STFT": lambda x, draws: compressed_noise(x, 20, draws),
     "tilt of ±6 dB, noise at 30 dB SNR": lambda x, draws: noisy(_tilt_of_either_sign(x, draws), 30, draws),

@@ -57,12 +57,10 @@ def calibrate(
     rate: float,
     tail: float,
     seed: int,
-    confident: bool = True,
 ) -> Calibration:
     """Thresholds from the scores of real clips, `(n,)`; raises `DataError` if they are too few.
 
-    `confident`: they are at the upper end of the interval, so that the rate is kept with 99% confidence, not only on
-    average.
+    They are at the upper end of the interval, so that the rate is kept with 99% confidence, not only on average.
     """
     if len(scores) < FEWEST:
         raise DataError(
@@ -81,13 +79,12 @@ def calibrate(
             location, spread = _located(others, common)
             standardised[number] = (values[number] - location) / spread
     fitted, interval = tail_quantile(standardised, rate, tail), _interval(standardised, rate, tail, seed)
-    level = interval[1] if confident else fitted
     thresholds: dict[str | None, float] = {}
     for label, numbers in groups.items():
         location, spread = _located(values[numbers], common)
-        thresholds[label] = location + spread * level
+        thresholds[label] = location + spread * interval[1]
     if None not in groups:
-        thresholds[None] = _interval(values, rate, tail, seed)[1] if confident else tail_quantile(values, rate, tail)
+        thresholds[None] = _interval(values, rate, tail, seed)[1]
     counts = {label: len(numbers) for label, numbers in groups.items()}
     return Calibration(thresholds, counts, fitted, interval)
 
@@ -133,5 +130,8 @@ def _located(values: Tensor, common: tuple[float, float]) -> tuple[float, float]
 
 
 def _spread(values: Tensor, median: float) -> float:
-    """Median distance from the median, times 1.4826 (1 for a normal distribution's deviation); never 0."""
-    return max(1.4826 * float((values - median).abs().median()), 1e-3)
+    """Mean distance from the median, times 1.2533 (1 for a normal distribution's deviation); never 0.
+
+    The median distance would vanish where most values are equal, and be far less certain with few clips.
+    """
+    return max(math.sqrt(math.pi / 2) * float((values - median).abs().mean()), 1e-3)

@@ -2,10 +2,10 @@
 
 Shapes: levels (bands, frames), dB below the clip's loudest cell; floor (bands, 1); patches (frames, components).
 
-Noise hides what lies below it, and a low-pass filter what lies above. Compared as they are, a copy and its source differ
-in all that is hidden in one of them alone. So bands that are empty in the generated clip are left out of both, and
-levels below its floor count as the floor in both. The floor of a band is the level that it exceeds for nine tenths of
-the time: that of steady noise, if there is any.
+Noise hides what lies below it, a low-pass filter what lies above. Compared as they are, a copy and its source differ in
+all that is hidden in one of them alone. So bands that are empty in the generated clip are left out of both, and levels
+below its floor count as the floor in both. The floor of a band is the level that it exceeds for nine tenths of the
+time: that of steady noise, if there is any.
 
 Patches that are heard so are whitened anew, by the candidates and some other training clips heard in the same way. So
 noise, which is now in all of them, counts for nothing, and what the candidates have in common, as calls of one kind of
@@ -21,13 +21,14 @@ import torch
 from torch import Tensor
 
 from genaudio.audit.alignment import Stretch
-from genaudio.audit.patches import SILENT, cut, surrounded
+from genaudio.audit.patches import QUIET, SILENT, cut, surrounded
 from genaudio.audit.sound import Sound
 from genaudio.audit.whitening import Whitening
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import DataError
 
 _FLOOR = 0.1  # quantile of a band's levels that is its floor
+_NOISE = 6.0  # dB above the floor that the power of steady noise does not reach
 _LOUD = 20.0  # dB: cells this near to the loudest of a stretch tell how much louder it is played
 _EVERY = 3  # neighbouring patches overlap: every third is enough to whiten by
 
@@ -48,24 +49,32 @@ class SecondHearing:
         `stretches` are the candidates' best stretches as first heard. Where nothing of any candidate is above the
         floor, all stays as it was.
         """
-        gains = {number: self._gain(sound, stretches.get(number)) for number, sound in candidates.items()}
-        cuts = {number: self._cut(sound, gains[number]) for number, sound in candidates.items()}
-        shown = [patches[::_EVERY][_live(candidates[number])[::_EVERY]] for number, patches in cuts.items()]
-        shown += [self._cut(sound, 0.0, _EVERY)[_live(sound)[::_EVERY]] for sound in others]
+        heard = {number: self._cut(one, self._gain(one, stretches.get(number))) for number, one in candidates.items()}
+        shown = [values[::_EVERY][live[::_EVERY]] for values, live in heard.values()]
+        shown += [values[live] for values, live in (self._cut(one, 0.0, _EVERY) for one in others)]
         try:
             whitening = Whitening.fit(shown, self._settings.components)
         except DataError:
             return self._clip, dict(candidates)
-        clip = replace(self._clip, patches=whitening(self._cut(self._clip, 0.0), _live(self._clip)))
-        return clip, {
-            number: replace(candidates[number], patches=whitening(patches, _live(candidates[number])))
-            for number, patches in cuts.items()
+        return self._quiet_if_noise(_reheard(self._clip, whitening, *self._cut(self._clip, 0.0))), {
+            number: _reheard(candidates[number], whitening, *patches) for number, patches in heard.items()
         }
 
-    def _cut(self, sound: Sound, gain: float, every: int = 1) -> Tensor:
-        """The patches of a clip that is played louder by `gain` dB."""
+    def _cut(self, sound: Sound, gain: float, every: int = 1) -> tuple[Tensor, Tensor]:
+        """The patches of a clip that is played louder by `gain` dB, and which of them rise above the floor."""
         levels = surrounded(sound.decibel[self._heard] + gain, self._settings)
-        return cut(torch.maximum(levels, self._floor), self._settings, every)
+        above = (levels > self._floor).any(0).unfold(0, self._settings.patch_frames, 1).any(1)
+        values = cut(torch.maximum(levels, self._floor), self._settings, every)
+        return values, ((sound.patch_loudness > SILENT) & above)[::every]
+
+    def _quiet_if_noise(self, clip: Sound) -> Sound:
+        """A patch is quiet, and so may be noise, that nowhere rises far above the floor as a whole."""
+        levels = surrounded(self._levels[self._heard], self._settings)
+        above = 10 * torch.log10(_power(levels) / _power(self._floor))
+        noise = above.unfold(0, self._settings.patch_frames, 1).amax(1) < _NOISE
+        return replace(
+            clip, patch_loudness=torch.where(noise, clip.patch_loudness.clamp_max(QUIET), clip.patch_loudness)
+        )
 
     def _gain(self, sound: Sound, stretch: Stretch | None) -> float:
         """By how many dB the clip plays a stretch of a candidate louder; without one they count as equally loud."""
@@ -77,5 +86,11 @@ class SecondHearing:
         return float((own - other)[other > other.amax() - _LOUD].median())
 
 
-def _live(sound: Sound) -> Tensor:
-    return sound.patch_loudness > SILENT
+def _reheard(sound: Sound, whitening: Whitening, patches: Tensor, live: Tensor) -> Sound:
+    """With other patches; those that do not rise above the floor are silent."""
+    return replace(sound, patches=whitening(patches, live), patch_loudness=sound.patch_loudness * live)
+
+
+def _power(decibel: Tensor) -> Tensor:
+    """`(bands, frames)` to the power of each frame."""
+    return torch.pow(10.0, decibel / 10).sum(0)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from genaudio.audit.sound import Sound, coded
 from genaudio.audit.patches import PatchReader
+from genaudio.audit.sound import Sound, coded
 from genaudio.audit.whitening import Whitening
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.progress import Progress

@@ -72,7 +72,7 @@ class PatchReader:
 
 
 def surrounded(levels: Tensor, settings: AuditSettings) -> Tensor:
-    """`(..., frames)` to `(..., frames + patch_frames - 1)`: silence before and behind, for a patch about each frame."""
+    """`(..., frames)` to `(..., frames + patch_frames - 1)`: silence around, for a patch about each frame."""
     length = settings.patch_frames
     before = length // 2
     return torch.nn.functional.pad(levels, (before, length - 1 - before), value=_SURROUNDINGS_DB)

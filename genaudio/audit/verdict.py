@@ -25,9 +25,9 @@ def audited(
     """What is said of one clip.
 
     It is a copy if its best score is above the threshold of its class and it has a source. Sources are the training
-    clips that claim stretches of it longer than that class's threshold for stretches; if none does, its best match. In
-    either case the stretch must run alike (`evidence`): noise that is like all other noise of its class, as rain is,
-    has a high score and no such stretch. Two or more sources make it a stitching copy.
+    clips that claim stretches of it longer than that class's threshold for stretches, which run alike (`evidence`):
+    noise that is like all other noise of its class, as rain is, has a high score and no such stretch. Two or more
+    sources make it a stitching copy.
     """
     label = clip.label if settings.use_labels else None
     longest = judge.stretches.threshold(label)
@@ -36,11 +36,8 @@ def audited(
     score, threshold = judge.scorer.best(comparison), judge.scores.threshold(label)
     sources: list[int] = []
     if score > threshold:
-        nearest = ranked[0][0]
-        claimed = [(claim.training, claim.stretch) for claim in claims]
-        best = comparison.candidates[nearest].best
-        stretches = claimed or ([(nearest, best)] if best is not None else [])
-        sources = list(dict.fromkeys(number for number, one in stretches if one.cosine >= settings.evidence))
+        alike = (claim.training for claim in claims if claim.stretch.cosine >= settings.evidence)
+        sources = list(dict.fromkeys(alike))
     return AuditedClip(
         str(clip.path),
         clip.label,

@@ -124,7 +124,6 @@ def test_what_was_not_copied_is_new(result: AuditResult, name: str) -> None:
     found = clip(result, name)
     assert found.verdict == "new"
     assert found.sources == ()
-    assert found.score <= found.threshold
 
 
 @pytest.mark.parametrize("name", ["silence.wav", "short.wav"])

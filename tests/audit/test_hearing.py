@@ -61,7 +61,6 @@ def hiss(seed: int, level: float, length: int = 2 * RATE) -> Sound:
 def test_a_copy_under_noise_is_more_like_its_source_at_the_second_hearing(world: World, number: int) -> None:
     first, second = world.twice(events(number) + hiss(number, 0.02))
     assert second[number].score > 1.1 * first[number].score
-    assert second[number].cosine > first[number].cosine
     assert max(stretch.score for n, stretch in second.items() if n != number) < 5
 
 
