@@ -57,10 +57,12 @@ def calibrate(
     rate: float,
     tail: float,
     seed: int,
+    confident: bool = True,
 ) -> Calibration:
     """Thresholds from the scores of real clips, `(n,)`; raises `DataError` if they are too few.
 
-    They are at the upper end of the interval, so that the rate is kept with 99% confidence, not only on average.
+    `confident`: they are at the upper end of the interval, so that the rate is kept with 99% confidence, not only on
+    average.
     """
     if len(scores) < FEWEST:
         raise DataError(
@@ -79,12 +81,13 @@ def calibrate(
             location, spread = _located(others, common)
             standardised[number] = (values[number] - location) / spread
     fitted, interval = tail_quantile(standardised, rate, tail), _interval(standardised, rate, tail, seed)
+    level = interval[1] if confident else fitted
     thresholds: dict[str | None, float] = {}
     for label, numbers in groups.items():
         location, spread = _located(values[numbers], common)
-        thresholds[label] = location + spread * interval[1]
+        thresholds[label] = location + spread * level
     if None not in groups:
-        thresholds[None] = _interval(values, rate, tail, seed)[1]
+        thresholds[None] = _interval(values, rate, tail, seed)[1] if confident else tail_quantile(values, rate, tail)
     counts = {label: len(numbers) for label, numbers in groups.items()}
     return Calibration(thresholds, counts, fitted, interval)
 
@@ -130,8 +133,9 @@ def _located(values: Tensor, common: tuple[float, float]) -> tuple[float, float]
 
 
 def _spread(values: Tensor, median: float) -> float:
-    """Mean distance from the median, times 1.2533 (1 for a normal distribution's deviation); never 0.
+    """Median distance from the median, times 1.4826 (1 for a normal distribution's deviation); never 0.
 
-    The median distance would vanish where most values are equal, and be far less certain with few clips.
+    At least half of what the mean distance, times 1.2533, would make it: the median vanishes where most values are one.
     """
-    return max(math.sqrt(math.pi / 2) * float((values - median).abs().mean()), 1e-3)
+    distances = (values - median).abs()
+    return max(1.4826 * float(distances.median()), 0.5 * 1.2533 * float(distances.mean()), 1e-3)
