@@ -222,8 +222,8 @@ def alarms(esc10: ClipSet) -> None:
     for rate, found in called.items():
         twice = sum(found)
         print(
-            f"alarms: rate asked {rate}: {len(found)} of {tested} called copies ({len(found) / tested:.4f}), {twice} of "
-            f"them of a recording that is in both folds; without those {(len(found) - twice) / tested:.4f}"
+            f"alarms: rate asked {rate}: {len(found)} of {tested} called copies ({len(found) / tested:.4f}), {twice} "
+            f"of them of a recording that is in both folds; without those {(len(found) - twice) / tested:.4f}"
         )
 
 

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 from genaudio.audit.comparison import Claim, Comparison
 from genaudio.audit.library import PatchLibrary
+from genaudio.audit.patches import SILENT
 from genaudio.audit.result import AuditedClip, Match, Verdict
 from genaudio.audit.scoring import Judge
 from genaudio.audit.spans import span
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.evaluation.audio_clip import AudioClip
+
+_WHOLE = 0.5  # share of the score of a whole copy; unrelated clips stay below 0.3
 
 
 def audited(
@@ -25,13 +28,11 @@ def audited(
     """What is said of one clip.
 
     It is a copy if its best score is above the threshold of its class and it has a source. Sources are the training
-    clips that claim stretches of it longer than that class's threshold for stretches, which run alike (`evidence`):
-    noise that is like all other noise of its class, as rain is, has a high score and no such stretch. Two or more
-    sources make it a stitching copy.
+    clips that claim stretches of it that are long and run alike (`evidence`): noise that is like all other noise of its
+    class, as rain is, has a high score and no such stretch. Two or more sources make it a stitching copy.
     """
     label = clip.label if settings.use_labels else None
-    longest = judge.stretches.threshold(label)
-    claims = [claim for claim in comparison.claims if math.log1p(claim.stretch.score) > longest]
+    claims = [claim for claim in comparison.claims if _long(claim, comparison, judge, settings)]
     ranked = judge.scorer.ranked(comparison)
     score, threshold = judge.scorer.best(comparison), judge.scores.threshold(label)
     sources: list[int] = []
@@ -50,6 +51,13 @@ def audited(
         ),
         tuple(str(training[number].path) for number in sources),
     )
+
+
+def _long(claim: Claim, comparison: Comparison, judge: Judge, settings: AuditSettings) -> bool:
+    """Longer than the threshold, or half as good as a copy of all sound of a clip too short for that."""
+    whole = (1 - settings.likeness) * int((comparison.sound.patch_loudness > SILENT).sum())
+    score = claim.stretch.score
+    return math.log1p(score) > judge.stretches.threshold(None) or score >= _WHOLE * whole
 
 
 def _verdict(sources: int) -> Verdict:
