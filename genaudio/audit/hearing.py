@@ -77,12 +77,12 @@ class SecondHearing:
         )
 
     def _gain(self, sound: Sound, stretch: Stretch | None) -> float:
-        """By how many dB the clip plays a stretch of a candidate louder; without one they count as equally loud."""
+        """By how many dB the clip plays a stretch of a candidate louder, in the bands it has; 0 without a stretch."""
         if stretch is None:
             return 0.0
         here = slice(stretch.first, stretch.last + 1)
         there = slice(stretch.first + stretch.lag, stretch.last + 1 + stretch.lag)
-        own, other = self._levels[:, here], sound.decibel[:, there]
+        own, other = self._levels[self._heard, here], sound.decibel[self._heard, there]
         return float((own - other)[other > other.amax() - _LOUD].median())
 
 

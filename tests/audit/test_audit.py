@@ -38,7 +38,9 @@ def made() -> dict[str, Sound]:
         "shift.wav": np.concatenate([np.zeros(1237, np.float32), copied[:-1237]]),
         "noise40.wav": with_noise(copied, 40),
         "noise20.wav": with_noise(copied, 20),
+        "noise12.wav": with_noise(copied, 12),
         "resampled.wav": soxr.resample(soxr.resample(copied, RATE, 12000), 12000, RATE),
+        "muffled.wav": soxr.resample(soxr.resample(copied, RATE, 6000), 6000, RATE),
         "slower.wav": soxr.resample(copied, RATE, RATE * 1.02),
         "coded.mp3": copied,
         "stitch.wav": with_noise(np.concatenate([0.5 * first[8000:24000], 2 * second[2000:18000]]), 40),
@@ -76,7 +78,10 @@ def names(paths: tuple[str, ...]) -> list[str]:
 
 @pytest.mark.parametrize(
     "name",
-    ["same.wav", "gain.wav", "shift.wav", "noise40.wav", "noise20.wav", "resampled.wav", "slower.wav", "coded.mp3"],
+    [
+        *("same.wav", "gain.wav", "shift.wav", "noise40.wav", "noise20.wav", "noise12.wav"),
+        *("resampled.wav", "muffled.wav", "slower.wav", "coded.mp3"),
+    ],
 )
 def test_an_altered_copy_is_an_exact_copy_of_its_source(result: AuditResult, name: str) -> None:
     found = clip(result, name)
@@ -144,7 +149,7 @@ def test_the_statistics_say_how_it_was_decided_and_are_plain(result: AuditResult
     assert statistics["calibrated_on"] == "held-out clips"
     assert statistics["calibration_clips"] == 52
     assert statistics["false_alarm_rate"] == 0.01
-    assert statistics["verdicts"]["copies"] == len(result.copies) == 10
+    assert statistics["verdicts"]["copies"] == len(result.copies) == 12
     assert statistics["training_clips"] == TRAINING + 4
     assert statistics["clips_without_sound"] == 2
     assert any("too few to count" in text for text in statistics["limits"])
@@ -154,7 +159,7 @@ def test_neither_memory_nor_repetition_changes_anything(
     sets: tuple[ClipSet, ClipSet, ClipSet], result: AuditResult
 ) -> None:
     generated, training, held_out = sets
-    few = generated.select([0, 8, 10])
+    few = generated.select([0, 10, 12])
     again = [
         audit(few, training, held_out=held_out, settings=SETTINGS.model_copy(update={"memory": memory}))
         for memory in (1, 512, 512)
@@ -172,7 +177,7 @@ def test_training_clips_calibrate_each_other_and_duplicates_among_them_do_not(
     clip_set: Callable[..., ClipSet],
 ) -> None:
     training = {f"{n:02d}.wav": events(n) for n in range(TRAINING)} | {"twin.wav": 0.5 * events(0)}
-    result = audit(clip_set(made()).select([0, 10]), clip_set(training), settings=SETTINGS)
+    result = audit(clip_set(made()).select([0, 12]), clip_set(training), settings=SETTINGS)
     assert [found.verdict for found in result.clips] == ["exact copy", "new"]
     assert result.statistics["calibrated_on"] == "training clips, each against all others"
     assert sorted(names(tuple(result.statistics["calibration_copies"]))) == ["00.wav", "twin.wav"]
@@ -203,7 +208,7 @@ def test_labels_choose_the_threshold(sets: tuple[ClipSet, ClipSet, ClipSet]) -> 
             clips.folder, tuple(replace(clip, label=kind) for clip, kind in zip(clips.clips, kinds, strict=True))
         )
 
-    few = labelled(generated.select([0, 11]))
+    few = labelled(generated.select([0, 13]))
     result = audit(few, labelled(training), held_out=labelled(held_out), settings=SETTINGS)
     assert set(result.statistics["scores"]["thresholds"]) == {"events", "rain", "all"}
     assert [found.threshold for found in result.clips] == [
@@ -218,7 +223,7 @@ def test_labels_choose_the_threshold(sets: tuple[ClipSet, ClipSet, ClipSet]) -> 
 
 def test_an_embedding_adds_its_cosine_and_is_named(sets: tuple[ClipSet, ClipSet, ClipSet]) -> None:
     generated, training, held_out = sets
-    few = generated.select([0, 10])
+    few = generated.select([0, 12])
     result = audit(few, training, held_out=held_out, settings=SETTINGS, embedding=MelStatistics())
     plain = audit(few, training, held_out=held_out, settings=SETTINGS)
     assert result.statistics["embedding"]["class"] == "MelStatistics"
@@ -228,6 +233,19 @@ def test_an_embedding_adds_its_cosine_and_is_named(sets: tuple[ClipSet, ClipSet,
         + 0.4 * np.log((1 + plain.statistics["usual_stretch"]) / (1 + result.statistics["usual_stretch"])),
         abs=1e-3,
     )
+
+
+def test_a_clip_too_short_for_a_long_stretch_is_a_copy_where_half_of_it_is(clip_set: Callable[..., ClipSet]) -> None:
+    """A stretch of a clip of 0.2 s is no longer than those that longer clips have in common by chance."""
+    training = clip_set({f"{n}.wav": events(n, 0.2 if n < 4 else 2.0) for n in range(24)})
+    held_out = clip_set({f"{n}.wav": events(n) for n in range(100, 140)})
+    generated = clip_set({"short.wav": with_noise(events(1, 0.2), 40), "other.wav": events(300, 0.2)})
+    copy, new = audit(generated, training, held_out=held_out, settings=SETTINGS).clips
+    threshold = audit(generated, training, held_out=held_out, settings=SETTINGS).statistics["stretches"]["thresholds"]
+    assert set(threshold) == {"all"}
+    assert copy.verdict == "exact copy"
+    assert names(copy.sources) == ["1.wav"]
+    assert new.verdict == "new"
 
 
 def test_false_alarms_keep_to_the_rate(clip_set: Callable[..., ClipSet]) -> None:
