@@ -9,7 +9,7 @@ import torch
 
 from genaudio.audit.alignment import Alignment, Stretch
 from genaudio.audit.hearing import SecondHearing
-from genaudio.audit.patches import PatchReader
+from genaudio.audit.patches import LOUD, QUIET, SILENT, PatchReader
 from genaudio.audit.sound import Sound as Heard
 from genaudio.audit.sound import coded
 from genaudio.audit.whitening import Whitening
@@ -96,6 +96,20 @@ def test_a_clip_above_which_nothing_rises_is_left_as_it_is(world: World) -> None
     again, others = SecondHearing(clip, SETTINGS).of(quiet, stretches, [])
     assert again.patches.shape[0] == clip.patches.shape[0]
     assert all(bool(torch.isfinite(one.patches).all()) for one in (again, *others.values()))
+
+
+def test_a_patch_that_does_not_rise_above_the_floor_is_silent_and_steady_noise_is_quiet(world: World) -> None:
+    """A dip that is shorter than a tenth of the clip lies below the floor in all bands: it is like any other dip."""
+    dipped = hiss(3, 0.1)
+    dipped[RATE : RATE + 3000] *= 0.01
+    clip = world.heard(dipped)
+    again, _ = SecondHearing(clip, SETTINGS).of(world.training, {}, [])
+    middle = (RATE + 1500) // 200
+    assert clip.patch_loudness[middle] > SILENT
+    assert again.patch_loudness[middle] == SILENT
+    assert not bool(again.patches[middle].any())
+    assert set(again.patch_loudness[20:60].tolist()) == {QUIET}
+    assert set(clip.patch_loudness[20:60].tolist()) == {LOUD}
 
 
 def test_levels_are_kept_to_half_a_decibel_whatever_the_gain() -> None:
