@@ -55,7 +55,8 @@ def audited(
 
 def _long(claim: Claim, comparison: Comparison, judge: Judge, settings: AuditSettings) -> bool:
     """Longer than the threshold, or half as good as a copy of all sound of a clip too short for that."""
-    whole = (1 - settings.likeness) * int((comparison.sound.patch_loudness > SILENT).sum())
+    sounding = int((comparison.sound.patch_loudness > SILENT).sum())
+    whole = (1 - settings.likeness) * max(sounding, settings.patch_frames)
     score = claim.stretch.score
     return math.log1p(score) > judge.stretches.threshold(None) or score >= _WHOLE * whole
 
