@@ -13,19 +13,21 @@ import time
 
 import torch
 
-from genaudio.audit.alignment import Sound
 from genaudio.audit.comparison import Comparer, Query
 from genaudio.audit.library import PatchLibrary
 from genaudio.audit.patches import LOUD
+from genaudio.audit.sound import Sound
 from genaudio.core.audit_settings import AuditSettings
 
 LOOKED_UP = 8
+BANDS = AuditSettings().bands
 
 
 def sound(patches: int, components: int, seconds: float, generator: torch.Generator) -> Sound:
     values = torch.nn.functional.normalize(torch.randn(patches, components, generator=generator), dim=1)
     level = torch.full((patches,), LOUD, dtype=torch.int8)
-    return Sound(values, level, level, seconds)
+    levels = torch.randint(0, 100, (BANDS, patches), generator=generator).to(torch.uint8)
+    return Sound(values, level, level, levels, seconds)
 
 
 def main() -> None:

@@ -12,22 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from genaudio.audit.patches import QUIET, SILENT
-
-_BLOCKED = -1e3  # more than any stretch can make up for
-
-
-@dataclass(frozen=True)
-class Sound:
-    """The whitened patches of a clip, `(frames, components)`, how loud frames and patches are, and its length in s."""
-
-    patches: Tensor
-    frame_loudness: Tensor
-    patch_loudness: Tensor
-    duration: float
+from genaudio.audit.sound import Sound
 
 
 @dataclass(frozen=True)
@@ -54,18 +44,21 @@ class Alignment:
 
     def best(self, free: Tensor | None = None) -> Stretch | None:
         """The stretch with the largest score, within the generated patches that are free, `(n,)`; None: all unlike."""
-        evidence = self._evidence
-        if free is not None:
-            evidence = torch.where(free[:, None], evidence, _BLOCKED)
-        running = torch.nn.functional.pad(evidence.double().cumsum(0), (0, 0, 1, 0))
-        lowest = running.cummin(0)
-        gain = running[1:] - lowest.values[:-1]
-        score, where = gain.flatten().max(0)
-        if score <= 0:
+        runs = [(0, len(self._evidence))] if free is None else _runs(free)
+        found = [stretch for first, end in runs if (stretch := self._within(first, end)) is not None]
+        return max(found, key=lambda stretch: stretch.score, default=None)
+
+    def _within(self, start: int, end: int) -> Stretch | None:
+        """The best stretch of the generated patches from `start` to before `end`."""
+        evidence = self._evidence[start:end].numpy()
+        running = np.zeros((len(evidence) + 1, evidence.shape[1]), np.float32)
+        np.cumsum(evidence, axis=0, out=running[1:])
+        gain = running[1:] - np.minimum.accumulate(running[:-1], axis=0)  # numpy: torch's cummin is far slower
+        last, column = divmod(int(gain.argmax()), gain.shape[1])
+        if gain[last, column] <= 0:
             return None
-        last, column = divmod(int(where), gain.shape[1])
-        first = int(lowest.indices[last, column])
-        return self._stretch(float(score), first, last, column - (len(evidence) - 1))
+        first = last - int(running[last::-1, column].argmin())
+        return self._stretch(float(gain[last, column]), start + first, start + last, column - (len(self._evidence) - 1))
 
     def _stretch(self, score: float, first: int, last: int, lag: int) -> Stretch:
         """Without neutral patches at its ends."""
@@ -78,6 +71,12 @@ class Alignment:
 def neutral(left: Tensor, right: Tensor) -> Tensor:
     """Whether two loudnesses say nothing about likeness: one is silent, the other not loud."""
     return (torch.minimum(left, right) == SILENT) & (torch.maximum(left, right) <= QUIET)
+
+
+def _runs(free: Tensor) -> list[tuple[int, int]]:
+    """First and behind the last of each run of True."""
+    edges = np.flatnonzero(np.diff(free.numpy(), prepend=False, append=False))
+    return [(int(first), int(end)) for first, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _by_lag(evidence: Tensor) -> Tensor:

@@ -133,5 +133,9 @@ def _located(values: Tensor, common: tuple[float, float]) -> tuple[float, float]
 
 
 def _spread(values: Tensor, median: float) -> float:
-    """Median distance from the median, times 1.4826 (1 for a normal distribution's deviation); never 0."""
-    return max(1.4826 * float((values - median).abs().median()), 1e-3)
+    """Median distance from the median, times 1.4826 (1 for a normal distribution's deviation); never 0.
+
+    At least half of what the mean distance, times 1.2533, would make it: the median vanishes where most values are one.
+    """
+    distances = (values - median).abs()
+    return max(1.4826 * float(distances.median()), 0.5 * 1.2533 * float(distances.mean()), 1e-3)

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genaudio.audit.alignment import Alignment, Sound, Stretch
+from genaudio.audit.alignment import Alignment, Stretch
+from genaudio.audit.hearing import SecondHearing
 from genaudio.audit.library import PatchLibrary
 from genaudio.audit.patches import SILENT
+from genaudio.audit.sound import Sound
 from genaudio.core.audit_settings import AuditSettings
 
 _STRIDE = 4  # every fourth patch of a clip is looked up
 _FAITHFUL = 0.8  # a clip that is a source already is preferred to another that explains this much of the rest
+_OTHERS = 24  # training clips, besides the candidates, that a second hearing is whitened by
 _LEAST = 1.0  # score of a stretch, in patches, below which nothing is claimed
 
 
@@ -76,6 +79,8 @@ class Comparer:
         self._library, self._settings, self._embedded = library, settings, embedded
         # A query's cosine with each clip, as much again for its average, and with each patch of a shelf.
         self._most = max(1, settings.memory * 2**20 // (4 * (3 * len(library) + library.searched_at_once)))
+        generator = torch.Generator().manual_seed(settings.seed)
+        self._others: list[int] = torch.randperm(len(library), generator=generator)[:_OTHERS].tolist()
 
     def compare(self, queries: Iterable[Query]) -> Iterator[Comparison]:
         """Each clip's comparison, in order."""
@@ -113,8 +118,14 @@ class Comparer:
         barred = sorted(query.excluded)
         count = min(max(settings.candidates, settings.matches), len(library) - len(barred))
         found = {number for ranking in rankings for number in _first(ranking, count, barred)}
-        alignments = {number: Alignment(sound, library.sound(number), settings.likeness) for number in sorted(found)}
-        best = {number: stretch for number, one in alignments.items() if (stretch := one.best()) is not None}
+        candidates = {number: library.sound(number) for number in sorted(found)}
+        if not candidates:
+            return Comparison(sound, {}, ())
+        others = [library.sound(number) for number in self._others if number not in found | set(barred)]
+        stretches = _best(_alignments(sound, candidates, settings))
+        sound, candidates = SecondHearing(sound, settings).of(candidates, stretches, others)
+        alignments = _alignments(sound, candidates, settings)
+        best = _best(alignments)
         claims, aligned = _claims(alignments, best, len(sound.patches))
         likeness = {
             number: Likeness(
@@ -134,6 +145,14 @@ def _first(ranking: Tensor, count: int, barred: list[int]) -> list[int]:
     ranking = ranking.index_fill(0, torch.tensor(barred, dtype=torch.long), -torch.inf)
     numbers: list[int] = ranking.topk(count).indices.tolist()
     return numbers
+
+
+def _alignments(sound: Sound, candidates: Mapping[int, Sound], settings: AuditSettings) -> dict[int, Alignment]:
+    return {number: Alignment(sound, candidate, settings.likeness) for number, candidate in candidates.items()}
+
+
+def _best(alignments: Mapping[int, Alignment]) -> dict[int, Stretch]:
+    return {number: stretch for number, one in alignments.items() if (stretch := one.best()) is not None}
 
 
 def _looked_up(sound: Sound) -> Tensor:

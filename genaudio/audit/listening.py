@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from genaudio.audit.alignment import Sound
 from genaudio.audit.patches import PatchReader
+from genaudio.audit.sound import Sound, coded
 from genaudio.audit.whitening import Whitening
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import GenaudioError
@@ -25,8 +25,9 @@ class Listener:
         generator = torch.Generator().manual_seed(settings.seed)
         drawn = torch.randperm(len(training), generator=generator)[: settings.whitening_clips].sort().values.tolist()
         chosen = [training[number] for number in drawn]
+        heard = map(self._reader, self._read(chosen, "whitening"))
         try:
-            self.whitening = Whitening.fit(map(self._reader, self._read(chosen, "whitening")), settings.components)
+            self.whitening = Whitening.fit((patches.values[patches.live] for patches in heard), settings.components)
         except UnusableClipsError:
             raise UnusableClipsError.naming(unreadable(training, self._rate), len(training)) from None
 
@@ -34,8 +35,9 @@ class Listener:
         """The clips one by one, in order. Raises one `UnusableClipsError` for all files that cannot be read."""
         for waveform in self._read(clips, title):
             patches = self._reader(waveform)
-            duration = len(waveform) / self._rate
-            yield Sound(self.whitening(patches), patches.frame_loudness, patches.patch_loudness, duration)
+            whitened = self.whitening(patches.values, patches.live)
+            levels, duration = coded(patches.levels), len(waveform) / self._rate
+            yield Sound(whitened, patches.frame_loudness, patches.patch_loudness, levels, duration)
 
     def _read(self, clips: Sequence[AudioClip], title: str) -> Iterator[Tensor]:
         wrong: list[str] = []  # after a bad clip the others are only looked at, for the error to name them all

@@ -34,8 +34,8 @@ class Match:
 class AuditedClip:
     """A generated clip: what it is called, its nearest training clips, best first, and its sources if it is a copy.
 
-    `score` is that of the decision, in the units of `threshold`; `sources` names the training clips of the copy: one of
-    an exact copy, two or more of a stitching copy, none of a new clip.
+    `score` is that of the decision, in the units of `threshold`: a copy exceeds it, and so may a new clip. `sources`
+    names the training clips of the copy: one of an exact copy, two or more of a stitching copy, none of a new clip.
     """
 
     generated: str

@@ -13,14 +13,14 @@ from genaudio.audit.comparison import Comparison, Likeness
 from genaudio.core.audit_settings import AuditSettings
 
 _PLAIN_COSINE, _PLAIN_SECONDS = 0.8, 1.0  # a second so alike is the same recording, whatever its class
-_CHANCE = 0.05  # share of real clips whose longest alignment is beyond what counts as chance
+_CHANCE = 0.02  # share of real clips whose longest alignment is beyond what counts as chance
 
 
 @dataclass(frozen=True)
 class Scorer:
     """score = coverage + w max(0, ln((1 + a) / (1 + a₀))) + w_e cosine of the embedding.
 
-    a is the score of the pair's best aligned stretch, in patches; a₀ the level that one real clip in twenty exceeds
+    a is the score of the pair's best aligned stretch, in patches; a₀ the level that one real clip in fifty exceeds
     with some training clip. So takes of one recording rank by coverage, and what is copied stands out.
     """
 
@@ -45,7 +45,7 @@ class Scorer:
 
 @dataclass(frozen=True)
 class Judge:
-    """A scorer, and the thresholds of its scores and of the length of aligned stretches, ln(1 + a)."""
+    """A scorer, and the thresholds of its scores, by class, and of the length of stretches, ln(1 + a), one for all."""
 
     scorer: Scorer
     scores: Calibration
@@ -56,7 +56,7 @@ def calibrated(comparisons: Sequence[Comparison], labels: Sequence[str | None], 
     """From comparisons of real clips that are not training clips; raises `DataError` if they are too few."""
     rate, tail, seed = settings.false_alarm_rate, settings.tail, settings.seed
     longest = [math.log1p(longest_claim(comparison)) for comparison in comparisons]
-    stretches = calibrate(longest, labels, rate=rate, tail=tail, seed=seed, confident=False)
+    stretches = calibrate(longest, [None] * len(longest), rate=rate, tail=tail, seed=seed, confident=False)
     chance = math.expm1(tail_quantile(torch.tensor(longest, dtype=torch.float64), _CHANCE, tail))
     scorer = Scorer(chance, settings.alignment_weight, settings.embedding_weight)
     best = [scorer.best(comparison) for comparison in comparisons]

@@ -6,8 +6,9 @@ on through what is silent in both clips, since a copied silence belongs to the c
 
 from __future__ import annotations
 
-from genaudio.audit.alignment import Sound, Stretch, neutral
+from genaudio.audit.alignment import Stretch, neutral
 from genaudio.audit.result import Span
+from genaudio.audit.sound import Sound
 from genaudio.core.audit_settings import AuditSettings
 
 

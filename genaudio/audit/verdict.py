@@ -7,11 +7,15 @@ from collections.abc import Sequence
 
 from genaudio.audit.comparison import Claim, Comparison
 from genaudio.audit.library import PatchLibrary
+from genaudio.audit.patches import SILENT
 from genaudio.audit.result import AuditedClip, Match, Verdict
 from genaudio.audit.scoring import Judge
 from genaudio.audit.spans import span
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.evaluation.audio_clip import AudioClip
+
+_WHOLE = 0.5  # share of the score of a whole copy; unrelated clips stay below 0.3
+_SAME_COSINE, _SAME_SHARE = 0.95, 0.9  # alike from end to end: the same sound, whatever is usual in its class
 
 
 def audited(
@@ -25,22 +29,20 @@ def audited(
     """What is said of one clip.
 
     It is a copy if its best score is above the threshold of its class and it has a source. Sources are the training
-    clips that claim stretches of it longer than that class's threshold for stretches; if none does, its best match. In
-    either case the stretch must run alike (`evidence`): noise that is like all other noise of its class, as rain is,
-    has a high score and no such stretch. Two or more sources make it a stitching copy.
+    clips that claim stretches of it that are long and run alike (`evidence`): noise that is like all other noise of its
+    class, as rain is, has a high score and no such stretch. Two or more sources make it a stitching copy. A clip that is
+    the same as a training clip from end to end is a copy of it even where training clips are so alike that the
+    threshold of the class says nothing.
     """
     label = clip.label if settings.use_labels else None
-    longest = judge.stretches.threshold(label)
-    claims = [claim for claim in comparison.claims if math.log1p(claim.stretch.score) > longest]
+    claims = [claim for claim in comparison.claims if _long(claim, comparison, judge, settings)]
     ranked = judge.scorer.ranked(comparison)
     score, threshold = judge.scorer.best(comparison), judge.scores.threshold(label)
     sources: list[int] = []
     if score > threshold:
-        nearest = ranked[0][0]
-        claimed = [(claim.training, claim.stretch) for claim in claims]
-        best = comparison.candidates[nearest].best
-        stretches = claimed or ([(nearest, best)] if best is not None else [])
-        sources = list(dict.fromkeys(number for number, one in stretches if one.cosine >= settings.evidence))
+        alike = (claim.training for claim in claims if claim.stretch.cosine >= settings.evidence)
+        sources = list(dict.fromkeys(alike))
+    sources = sources or [claim.training for claim in comparison.claims if _same(claim, comparison)]
     return AuditedClip(
         str(clip.path),
         clip.label,
@@ -53,6 +55,23 @@ def audited(
         ),
         tuple(str(training[number].path) for number in sources),
     )
+
+
+def _long(claim: Claim, comparison: Comparison, judge: Judge, settings: AuditSettings) -> bool:
+    """Longer than the threshold, or half as good as a copy of all sound of a clip too short for that."""
+    whole = (1 - settings.likeness) * max(_sounding(comparison), settings.patch_frames)
+    score = claim.stretch.score
+    return math.log1p(score) > judge.stretches.threshold(None) or score >= _WHOLE * whole
+
+
+def _same(claim: Claim, comparison: Comparison) -> bool:
+    """Whether the clip is the training clip, or a part of it, from end to end."""
+    length = claim.stretch.last - claim.stretch.first + 1
+    return claim.stretch.cosine >= _SAME_COSINE and length >= _SAME_SHARE * max(_sounding(comparison), 1)
+
+
+def _sounding(comparison: Comparison) -> int:
+    return int((comparison.sound.patch_loudness > SILENT).sum())
 
 
 def _verdict(sources: int) -> Verdict:

@@ -1,6 +1,6 @@
 """Whitening of patches: directions in which all training clips differ alike count little, rare ones much.
 
-Shapes: patches (n, cells); whitened (n, components), of norm 1, zeros for silence.
+Shapes: patches (n, cells); live (n,), which of them hold sound; whitened (n, components), of norm 1, zeros for silence.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genaudio.audit.patches import Patches
 from genaudio.core.errors import DataError
 
 _SMALLEST = 1e-6  # of the largest variance: directions below it hold rounding errors
@@ -35,11 +34,11 @@ class Whitening:
         return self.projection.shape[1]
 
     @classmethod
-    def fit(cls, patches: Iterable[Patches], components: int) -> Whitening:
-        """From the patches that hold sound; fewer components if there are few patches. Raises `DataError`."""
+    def fit(cls, patches: Iterable[Tensor], components: int) -> Whitening:
+        """From patches that hold sound; fewer components if there are few patches. Raises `DataError`."""
         count, total, square = 0, torch.zeros(0), torch.zeros(0)
         for found in patches:
-            values = found.values[found.live].double()
+            values = found.double()
             if not count:
                 total = torch.zeros(values.shape[1], dtype=torch.float64)
                 square = torch.zeros(values.shape[1], values.shape[1], dtype=torch.float64)
@@ -56,7 +55,7 @@ class Whitening:
             raise DataError("the patches of the training clips are all alike", expected="clips that differ")
         return cls(mean.float(), (directions[:, :kept] * variances[:kept].rsqrt()).float())
 
-    def __call__(self, patches: Patches) -> Tensor:
-        """`(frames, components)`, of norm 1; zeros where the clip is silent."""
-        whitened = torch.nn.functional.normalize((patches.values - self.mean) @ self.projection, dim=1)
-        return whitened * patches.live[:, None]
+    def __call__(self, patches: Tensor, live: Tensor) -> Tensor:
+        """`(n, components)`, of norm 1; zeros where the clip is silent."""
+        whitened = torch.nn.functional.normalize((patches - self.mean) @ self.projection, dim=1)
+        return whitened * live[:, None]

@@ -57,7 +57,7 @@ class AuditSettings(Settings):
         description="Mean cosine of a stretch from which on it counts as copied; a clip without such a stretch is new",
     )
     alignment_weight: float = parameter(
-        0.4, ge=0, description="What e times the usual length of an aligned stretch adds to the score, in coverage"
+        0.6, ge=0, description="What e times the usual length of an aligned stretch adds to the score, in coverage"
     )
     embedding_weight: float = parameter(
         0.2, ge=0, description="What a cosine of 1 of the embedding, if there is one, adds to the score"

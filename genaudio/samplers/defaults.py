@@ -30,22 +30,24 @@ class Band:
 
 
 BANDS = (
-    Band(6, 4, False, "angle", 1.38, 0.65, 0.56, 1.2),
-    Band(8, 3, True, "angle", 1.5, 1.0, 0.26, 1.1),
-    Band(12, 3, True, "angle", 1.5, 0.95, 0.3, 1.25),
-    Band(17, 4, True, "angle", 1.1, 1.0, 0.45, 1.65),
-    Band(28, 4, True, "log_sigma", 1.0, 1.35, 0.5, 2.2),
+    Band(6, 3, False, "angle", 1.79, 1.79, 0.189, 1.47, 0.146),
+    Band(8, 3, True, "angle", 1.17, 1.08, 0.207, 0.612, 0.04),
+    Band(12, 4, True, "angle", 0.952, 0.944, 0.307, 2.47, 0.045),
+    Band(17, 5, True, "angle", 2.75, 1.14, 0.266, 1.1, 0.0227),
+    Band(28, 5, True, "angle", 1.03, 0.836, 0.367, 1.72, 0.0273),
+    Band(40, 5, True, "angle", 0.605, 1.12, 0.256, 2.5, 0.0114),
+    Band(70, 5, True, "angle", 0.525, 1.43, 0.178, 2.71, 0.00745),
     Band(float("inf"), 5, True, "log_sigma", 1.0, 0.85, 0.47, 2.0),
 )
-
 MANY = 256  # numbers in an item of x from which on these hold
 BANDS_OF_MANY = (
     Band(6, 4, False, "angle", 1.58, 0.4, 0.97, 1.8, 0.115),
     Band(8, 3, True, "angle", 1.5, 1.5, 0.26, 1.1, 0.1),
-    Band(12, 3, True, "angle", 1.45, 1.6, 0.28, 1.1, 0.1),
+    Band(12, 3, True, "angle", 1.45, 1.63, 0.283, 1.11, 0.104),
     Band(17, 4, True, "angle", 1.1, 1.7, 0.45, 2.15, 0.03),
     Band(28, 4, True, "log_sigma", 1.0, 1.85, 0.5, 2.2),
-    Band(float("inf"), 5, True, "log_sigma", 1.0, 1.85, 0.94, 4.0),
+    Band(40, 5, True, "log_sigma", 1.0, 1.85, 0.94, 4.0),
+    Band(float("inf"), 5, True, "log_sigma", 1.0, 1.85, 1.5, 4.0),
 )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from genaudio.audit.alignment import Alignment, Sound, neutral
+from genaudio.audit.alignment import Alignment, neutral
 from genaudio.audit.patches import LOUD, QUIET, SILENT
+from genaudio.audit.sound import Sound
 from genaudio.audit.spans import span
 from genaudio.core.audit_settings import AuditSettings
 
@@ -17,7 +18,8 @@ def sound(count: int, seed: int, loudness: torch.Tensor | None = None) -> Sound:
     generator = torch.Generator().manual_seed(seed)
     patches = torch.nn.functional.normalize(torch.randn(count, 3, generator=generator), dim=1)
     level = loudness if loudness is not None else torch.full((count,), LOUD, dtype=torch.int8)
-    return Sound(patches * (level > SILENT)[:, None], level, level, count * 0.0125)
+    levels = torch.zeros(40, count, dtype=torch.uint8)
+    return Sound(patches * (level > SILENT)[:, None], level, level, levels, count * 0.0125)
 
 
 def plain_search(generated: Sound, training: Sound, free: list[bool]) -> float:

@@ -19,7 +19,7 @@ from genaudio.evaluation.embeddings.mel_statistics import MelStatistics
 from tests.audit.conftest import RATE, Sound, events, noise
 
 TRAINING = 24
-SETTINGS = AuditSettings(false_alarm_rate=0.02)
+SETTINGS = AuditSettings()
 
 
 def with_noise(sound: Sound, snr: float, seed: int = 0) -> Sound:
@@ -39,7 +39,9 @@ def made() -> dict[str, Sound]:
         "shift.wav": np.concatenate([np.zeros(1237, np.float32), copied[:-1237]]),
         "noise40.wav": with_noise(copied, 40),
         "noise20.wav": with_noise(copied, 20),
+        "noise12.wav": with_noise(copied, 12),
         "resampled.wav": soxr.resample(soxr.resample(copied, RATE, 12000), 12000, RATE),
+        "muffled.wav": soxr.resample(soxr.resample(copied, RATE, 6000), 6000, RATE),
         "slower.wav": soxr.resample(copied, RATE, RATE * 1.02),
         "coded.mp3": copied,
         "stitch.wav": with_noise(np.concatenate([0.5 * first[8000:24000], 2 * second[2000:18000]]), 40),
@@ -56,7 +58,7 @@ def made() -> dict[str, Sound]:
 def sets(clip_set: Callable[..., ClipSet]) -> tuple[ClipSet, ClipSet, ClipSet]:
     rain = {f"rain{n}.wav": noise(n) for n in range(4)}
     training = {f"{n:02d}.wav": events(n) for n in range(TRAINING)}
-    held_out = {f"{n}.wav": events(n) for n in range(100, 128)}
+    held_out = {f"{n}.wav": events(n) for n in range(100, 148)}
     held_out_rain = {f"rain{n}.wav": noise(n) for n in range(200, 204)}
     return clip_set(made()), clip_set(training | rain), clip_set(held_out | held_out_rain)
 
@@ -77,7 +79,10 @@ def names(paths: tuple[str, ...]) -> list[str]:
 
 @pytest.mark.parametrize(
     "name",
-    ["same.wav", "gain.wav", "shift.wav", "noise40.wav", "noise20.wav", "resampled.wav", "slower.wav", "coded.mp3"],
+    [
+        *("same.wav", "gain.wav", "shift.wav", "noise40.wav", "noise20.wav", "noise12.wav"),
+        *("resampled.wav", "muffled.wav", "slower.wav", "coded.mp3"),
+    ],
 )
 def test_an_altered_copy_is_an_exact_copy_of_its_source(result: AuditResult, name: str) -> None:
     found = clip(result, name)
@@ -125,7 +130,6 @@ def test_what_was_not_copied_is_new(result: AuditResult, name: str) -> None:
     found = clip(result, name)
     assert found.verdict == "new"
     assert found.sources == ()
-    assert found.score <= found.threshold
 
 
 @pytest.mark.parametrize("name", ["silence.wav", "short.wav"])
@@ -144,9 +148,9 @@ def test_the_statistics_say_how_it_was_decided_and_are_plain(result: AuditResult
     statistics = result.as_json()["statistics"]
     assert json.loads(json.dumps(statistics)) == statistics
     assert statistics["calibrated_on"] == "held-out clips"
-    assert statistics["calibration_clips"] == 32
-    assert statistics["false_alarm_rate"] == 0.02
-    assert statistics["verdicts"]["copies"] == len(result.copies) == 10
+    assert statistics["calibration_clips"] == 52
+    assert statistics["false_alarm_rate"] == 0.01
+    assert statistics["verdicts"]["copies"] == len(result.copies) == 12
     assert statistics["training_clips"] == TRAINING + 4
     assert statistics["clips_without_sound"] == 2
     assert any("too few to count" in text for text in statistics["limits"])
@@ -156,7 +160,7 @@ def test_neither_memory_nor_repetition_changes_anything(
     sets: tuple[ClipSet, ClipSet, ClipSet], result: AuditResult
 ) -> None:
     generated, training, held_out = sets
-    few = generated.select([0, 8, 10])
+    few = generated.select([0, 10, 12])
     again = [
         audit(few, training, held_out=held_out, settings=SETTINGS.model_copy(update={"memory": memory}))
         for memory in (1, 512, 512)
@@ -174,7 +178,7 @@ def test_training_clips_calibrate_each_other_and_duplicates_among_them_do_not(
     clip_set: Callable[..., ClipSet],
 ) -> None:
     training = {f"{n:02d}.wav": events(n) for n in range(TRAINING)} | {"twin.wav": 0.5 * events(0)}
-    result = audit(clip_set(made()).select([0, 10]), clip_set(training), settings=SETTINGS)
+    result = audit(clip_set(made()).select([0, 12]), clip_set(training), settings=SETTINGS)
     assert [found.verdict for found in result.clips] == ["exact copy", "new"]
     assert result.statistics["calibrated_on"] == "training clips, each against all others"
     assert sorted(names(tuple(result.statistics["calibration_copies"]))) == ["00.wav", "twin.wav"]
@@ -205,7 +209,7 @@ def test_labels_choose_the_threshold(sets: tuple[ClipSet, ClipSet, ClipSet]) -> 
             clips.folder, tuple(replace(clip, label=kind) for clip, kind in zip(clips.clips, kinds, strict=True))
         )
 
-    few = labelled(generated.select([0, 11]))
+    few = labelled(generated.select([0, 13]))
     result = audit(few, labelled(training), held_out=labelled(held_out), settings=SETTINGS)
     assert set(result.statistics["scores"]["thresholds"]) == {"events", "rain", "all"}
     assert [found.threshold for found in result.clips] == [
@@ -220,7 +224,7 @@ def test_labels_choose_the_threshold(sets: tuple[ClipSet, ClipSet, ClipSet]) -> 
 
 def test_an_embedding_adds_its_cosine_and_is_named(sets: tuple[ClipSet, ClipSet, ClipSet]) -> None:
     generated, training, held_out = sets
-    few = generated.select([0, 10])
+    few = generated.select([0, 12])
     result = audit(few, training, held_out=held_out, settings=SETTINGS, embedding=MelStatistics())
     plain = audit(few, training, held_out=held_out, settings=SETTINGS)
     assert result.statistics["embedding"]["class"] == "MelStatistics"
@@ -232,12 +236,25 @@ def test_an_embedding_adds_its_cosine_and_is_named(sets: tuple[ClipSet, ClipSet,
     )
 
 
+def test_a_clip_too_short_for_a_long_stretch_is_a_copy_where_half_of_it_is(clip_set: Callable[..., ClipSet]) -> None:
+    """A stretch of a clip of 0.2 s is no longer than those that longer clips have in common by chance."""
+    training = clip_set({f"{n}.wav": events(n, 0.2 if n < 4 else 2.0) for n in range(24)})
+    held_out = clip_set({f"{n}.wav": events(n) for n in range(100, 140)})
+    generated = clip_set({"short.wav": with_noise(events(1, 0.2), 40), "other.wav": events(300, 0.2)})
+    copy, new = audit(generated, training, held_out=held_out, settings=SETTINGS).clips
+    threshold = audit(generated, training, held_out=held_out, settings=SETTINGS).statistics["stretches"]["thresholds"]
+    assert set(threshold) == {"all"}
+    assert copy.verdict == "exact copy"
+    assert names(copy.sources) == ["1.wav"]
+    assert new.verdict == "new"
+
+
 def test_false_alarms_keep_to_the_rate(clip_set: Callable[..., ClipSet]) -> None:
-    """Of 60 clips of the kind that it was calibrated with, at 2%: up to 4 has a chance of 99% if the rate holds."""
+    """Of 60 clips of the kind that it was calibrated with, at 1%: up to 3 has a chance of 99.6% if the rate holds."""
     training = clip_set({f"{n}.wav": events(n, 1.0) for n in range(30)})
     held_out = clip_set({f"{n}.wav": events(n, 1.0) for n in range(1000, 1050)})
     others = clip_set({f"{n}.wav": events(n, 1.0) for n in range(2000, 2060)})
-    assert len(audit(others, training, held_out=held_out, settings=SETTINGS).copies) <= 4
+    assert len(audit(others, training, held_out=held_out, settings=SETTINGS).copies) <= 3
 
 
 def test_sets_that_cannot_be_audited_say_so(
@@ -318,7 +335,7 @@ def test_held_out_clips_of_another_kind_are_noticed(
     theirs = audit(generated.select([0]), training, held_out=strangers, settings=SETTINGS).statistics
     above = theirs["training_beside_itself"]["above"]
     assert above > 14
-    assert theirs["training_beside_itself"]["share_allowed"] == pytest.approx(0.1 + 5 * 0.02)
+    assert theirs["training_beside_itself"]["share_allowed"] == pytest.approx(0.1 + 5 * 0.01)
     (limit,) = of_another_kind(theirs["limits"])
     assert limit.startswith(f"{above} of 28 training clips, each beside the others, are above the thresholds")
     assert theirs["scores"]["thresholds"]["all"] < ours["scores"]["thresholds"]["all"]
@@ -346,6 +363,24 @@ def test_classes_that_held_out_clips_lack_are_named(sets: tuple[ClipSet, ClipSet
     unlabelled = SETTINGS.model_copy(update={"use_labels": False})
     found = audit(one, mixed, held_out=held_out, settings=unlabelled).statistics["limits"]
     assert not any("classes" in limit for limit in found)
+
+
+def test_the_same_clip_is_a_copy_however_alike_the_training_clips_are(clip_set: Callable[..., ClipSet]) -> None:
+    """Decaying sines 2% apart in pitch raise the threshold that they give each other above a whole copy's score."""
+
+    def sines(shift: float) -> ClipSet:
+        seconds = np.linspace(0.3, 1.6, 20)
+        times = [np.arange(int(RATE * duration)) / RATE for duration in seconds]
+        pitches = 220 * 1.02 ** (np.arange(20) + shift)
+        sounds = [np.exp(-3 * t) * np.sin(2 * np.pi * f * t) for t, f in zip(times, pitches, strict=True)]
+        return clip_set({f"{shift}-{n:02d}.wav": 0.5 * sound for n, sound in enumerate(sounds)})
+
+    training = sines(0.0)
+    same = audit(training, training).clips
+    assert [clip.verdict for clip in same] == ["exact copy"] * 20
+    assert [clip.sources for clip in same] == [(str(one.path),) for one in training.clips]
+    assert any(clip.score < clip.threshold for clip in same)
+    assert {clip.verdict for clip in audit(sines(0.5), training).clips} == {"new"}
 
 
 def test_sets_without_sound_are_new_or_refused(clip_set: Callable[..., ClipSet]) -> None:

@@ -64,6 +64,13 @@ def test_thresholds_move_and_scale_with_the_scores() -> None:
         assert other.threshold(label) == pytest.approx(10 + 3 * one.threshold(label))
 
 
+def test_a_class_whose_scores_are_mostly_one_value_has_a_threshold_within_reach() -> None:
+    """The median distance from the median is 0 there: as a scale it would put the threshold at the sky or below all."""
+    scores = [0.0] * 40 + gumbel(20, 6).abs().tolist()
+    found = calibrate(scores, ["a"] * 60, rate=0.05, tail=0.2, seed=0)
+    assert 0.5 * max(scores) < found.threshold("a") < 3 * max(scores)
+
+
 def test_a_lower_rate_and_fewer_clips_mean_higher_thresholds() -> None:
     scores = gumbel(400, 5).tolist()
     levels = [calibrate(scores, [None] * 400, rate=r, tail=0.2, seed=0).threshold(None) for r in (0.1, 0.05, 0.01)]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from genaudio.audit.alignment import Sound
 from genaudio.audit.library import PatchLibrary
 from genaudio.audit.patches import LOUD, SILENT, PatchReader
+from genaudio.audit.sound import Sound
 from genaudio.audit.whitening import Whitening
 from genaudio.core.audit_settings import AuditSettings
 from tests.audit.conftest import RATE, events
@@ -42,16 +42,16 @@ def test_silence_has_no_live_patch_and_sound_has_some_from_half_a_patch_before_i
 def test_whitened_training_patches_are_uncorrelated_and_of_equal_variance() -> None:
     reader = PatchReader(SETTINGS)
     found = [reader(torch.from_numpy(events(n))) for n in range(12)]
-    whitening = Whitening.fit(found, 20)
-    values = torch.cat([patches.values[patches.live] for patches in found])
+    live = [patches.values[patches.live] for patches in found]
+    whitening, values = Whitening.fit(live, 20), torch.cat(live)
     rows = (values - whitening.mean) @ whitening.projection
     assert torch.allclose(rows.T @ rows / len(rows), torch.eye(20), atol=1e-2)
     assert whitening.components == 20
 
 
 def test_few_patches_give_few_components() -> None:
-    found = [PatchReader(SETTINGS)(torch.from_numpy(events(1, 0.1)))]
-    assert Whitening.fit(found, 96).components < int(found[0].live.sum())
+    found = PatchReader(SETTINGS)(torch.from_numpy(events(1, 0.1)))
+    assert Whitening.fit([found.values[found.live]], 96).components < int(found.live.sum())
 
 
 @pytest.mark.parametrize("shelf_rows", [32, 64, 4096])
@@ -61,7 +61,7 @@ def test_the_search_is_exact_on_shelves_of_any_size(shelf_rows: int) -> None:
     library = PatchLibrary(8, torch.device("cpu"), shelf_rows=shelf_rows)
     for clip in clips:
         level = torch.full((len(clip),), LOUD, dtype=torch.int8)
-        library.add(Sound(clip, level, level, 1.0))
+        library.add(Sound(clip, level, level, torch.zeros(40, len(clip), dtype=torch.uint8), 1.0))
     queries = torch.nn.functional.normalize(torch.randn(9, 8, generator=generator), dim=1)
     wanted = torch.stack([(queries @ clip[::2].half().float().T).amax(1).clamp_min(0) for clip in clips], 1)
     assert torch.allclose(library.nearest(queries), wanted, atol=1e-6)
