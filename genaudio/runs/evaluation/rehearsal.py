@@ -38,11 +38,27 @@ _ROOM = 2**24  # numbers of a set of noise: frames that are more change nothing 
 
 
 def hear_one(context: RunContext, embedding: Embedding) -> FeatureSet:
-    """What an embedding hears in the first training clip; raises `GenaudioError` if it cannot, or has no weights."""
+    """What an embedding hears in the first training clip.
+
+    Raises `GenaudioError` if it cannot, or has no weights, or if features of that clip or of white noise of its level,
+    which is what a model generates at first, are not finite.
+    """
     clips = context.clips("train")
-    waveform = clips.clip(0, context.recipe.seed).waveform[None]
+    waveform = clips.clip(0, context.recipe.seed).waveform
+    noise = torch.randn(waveform.shape, generator=torch.Generator().manual_seed(0)) * waveform.square().mean().sqrt()
+    name = registry().name_of("embedding", embedding)
     with named("embedding", embedding):
-        return embed(embedding, registry().name_of("embedding", embedding), waveform, clips.sample_rate)
+        heard = embed(embedding, name, torch.stack([waveform, noise.to(waveform)]), clips.sample_rate)
+    for number, sound in enumerate(("a training clip", "noise")):
+        one = heard.select(torch.tensor([number]))
+        classes = one.log_probabilities
+        if not one.features.isfinite().all() or (classes is not None and classes.isnan().any()):
+            raise GenaudioError(
+                f"features of {sound} by the embedding {name} that are not finite",
+                expected="finite features, which every metric needs",
+                mend="look at its settings and weights, or choose another",
+            )
+    return heard.select(torch.tensor([0]))
 
 
 def rehearse(context: RunContext) -> None:

@@ -44,6 +44,15 @@ class Deaf(Embedding):
     def features(self, waveform):
         return {}["ears"]
 
+class NoNumbers(Deaf):
+    "Gives no numbers of what has high peaks, as noise has beside the first clip of the tests, or else of the others."
+    peaky: bool = True
+    def features(self, waveform):
+        crest = waveform.abs().amax((1, 2)) / waveform.square().mean((1, 2)).sqrt()
+        found = crest.double()[:, None, None] + torch.tensor([0.0, 1.0, 2.0])
+        found[(crest > 3) == self.peaky] = float("nan")
+        return found
+
 class Hears(Raises):
     @property
     def protocol_embedding(self):
@@ -57,7 +66,7 @@ COMPONENTS = {
         "unwritable": "Unwritable",
         "hears": "Hears",
     },
-    "embedding": {"deaf": "Deaf"},
+    "embedding": {"deaf": "Deaf", "no_numbers": "NoNumbers"},
 }
 
 

@@ -128,3 +128,24 @@ def test_a_metric_that_raises_is_told_before_training(
     assert not (tmp_path / "run/recipe.yaml").exists()
     genaudio.run(tiny(tiny_recipe, "metric=[fad, faulty/raises]"), tmp_path / "run", until="train")
     assert "note: faulty/raises will be left out: the metric faulty/raises" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("faulty")
+@pytest.mark.parametrize("metric", ["metric=fad", "metric=null"])  # with none the audit hears alone
+@pytest.mark.parametrize(
+    ("embedding", "said"),
+    [
+        ("faulty/no_numbers", "features of noise by the embedding faulty/no_numbers that are not finite"),
+        ("{type: faulty/no_numbers, peaky: false}", "features of a training clip by the embedding faulty/no_numbers"),
+        ("faulty/deaf", "the embedding faulty/deaf of faulty-plugin raised KeyError: 'ears'"),
+    ],
+)
+def test_an_embedding_that_gives_no_numbers_is_told_before_training(
+    tiny_recipe: Path, tmp_path: Path, metric: str, embedding: str, said: str
+) -> None:
+    recipe = tiny(tiny_recipe, f"embedding={embedding}", metric, "audit.enabled=true")
+    with pytest.raises(GenaudioError) as caught:
+        genaudio.run(recipe, tmp_path / "run", quiet=True)
+    assert caught.value.problems[0].path == "embedding"
+    assert said in str(caught.value)
+    assert not (tmp_path / "run/recipe.yaml").exists()
