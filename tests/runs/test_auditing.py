@@ -198,7 +198,7 @@ def test_settings_are_checked_like_a_recipe(folders: Path) -> None:
         audit_paths(folders / "generated", folders / "training", settings=["false_alarm=0.1"])
     assert "did you mean" in str(raised.value)
     for setting in ("enabled=false", "enabled=true", "enabled.x=1"):
-        with pytest.raises(RunError, match=f"--set {setting}  enabled\n +given +what says of `gen run`") as raised:
+        with pytest.raises(RunError, match=f"--set {setting}  enabled\n +given +a setting of `gen run`") as raised:
             audit_paths(folders / "generated", folders / "nothing", settings=[setting])
         assert "gen audit audits whenever it is called" in str(raised.value)
     with pytest.raises(GenaudioError, match="not there"):

@@ -74,7 +74,7 @@ def audit_settings(texts: Sequence[str]) -> AuditSettings:
     changed = apply_overrides({}, texts, {})
     if changed.problems:
         raise RunError.of(changed.problems)
-    given = "what says of `gen run` whether it audits"
+    given = "a setting of `gen run`: whether it audits"
     expected, mend = "a setting of how clips are compared", "leave it out: gen audit audits whenever it is called"
     switches = [one for path, one in changed.set_by.items() if path[0] == "enabled"]
     if switches:
