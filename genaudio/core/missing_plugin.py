@@ -45,8 +45,8 @@ def mend_for(prefix: str, missing: Sequence[MissingPlugin]) -> str:
         return f"a plugin that may provide it is not there: {reasons}; see `gen plugins`"
     text = f"install the plugin that provides '{prefix}/…'; `gen plugins` shows what is installed"
     if missing:
-        some = "1 plugin is" if len(missing) == 1 else f"{len(missing)} plugins are"
-        text += f", and why {some} not loaded, none of which is called so"
+        some = "1 other plugin is" if len(missing) == 1 else f"{len(missing)} other plugins are"
+        text += f" ({some} not loaded, and not called so)"
     return text
 
 

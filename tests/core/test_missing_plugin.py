@@ -35,7 +35,7 @@ def test_the_mend_names_those_alone() -> None:
     assert mend_for("acme", missing) == named
     counted = "install the plugin that provides 'new/…'; `gen plugins` shows what is installed"
     assert mend_for("new", []) == counted
-    assert mend_for("new", missing[:1]) == counted + ", and why 1 plugin is not loaded, none of which is called so"
-    assert mend_for("new", missing).endswith("and why 2 plugins are not loaded, none of which is called so")
+    assert mend_for("new", missing[:1]) == counted + " (1 other plugin is not loaded, and not called so)"
+    assert mend_for("new", missing).endswith("(2 other plugins are not loaded, and not called so)")
     every = MissingPlugin("every third-party plugin", "is switched off", everyone=True)
     assert "every third-party plugin is switched off" in mend_for("new", [every])
