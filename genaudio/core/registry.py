@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from genaudio.core.component import Component
 from genaudio.core.errors import PluginError, UnknownComponentError
+from genaudio.core.missing_plugin import MissingPlugin, mend_for
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,6 @@ class Entry:
     summary: str
     distribution: str = "genaudio"
     version: str = ""
-
-
-@dataclass(frozen=True)
-class MissingPlugin:
-    """A plugin whose components are not there, and why: `{distribution} {reason}`."""
-
-    distribution: str
-    reason: str
 
 
 def _import_target(target: str) -> Any:
@@ -158,12 +151,7 @@ class Registry:
         if not slash:  # built-in names are bare: no plugin provides those
             return suggestion(name, names)
         near = suggestion(name, [other for other in names if other.startswith(f"{prefix}/")])
-        if near:
-            return near
-        if self.missing:
-            reasons = "; ".join(f"{plugin.distribution} {plugin.reason}" for plugin in self.missing)
-            return f"a plugin that may provide it is not there: {reasons}; see `gen plugins`"
-        return f"install the plugin that provides '{prefix}/…'; `gen plugins` shows what is installed"
+        return near or mend_for(prefix, self.missing)
 
     def load(self, kind: str, name: str) -> type[Component]:
         """The class of a component, imported now and checked against the base class of its kind."""

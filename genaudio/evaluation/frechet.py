@@ -161,13 +161,13 @@ class Gaussian:
 
 
 def checked_features(features: Tensor, name: str) -> Tensor:
-    """The features in float64 on the CPU; raises `GenaudioError` for what has no covariance."""
+    """The features in float64 on the CPU; raises `GenaudioError` for fewer than 2 rows or values not finite."""
     if features.ndim != 2 or features.shape[1] == 0:
         raise GenaudioError(f"{name}: shape {tuple(features.shape)}", expected="features (clips, dimensions)")
     if len(features) < 2:
         raise GenaudioError(
             f"{name}: {'one row' if len(features) else 'no rows'}",
-            expected="features of at least 2 clips, which a covariance takes",
+            expected="features of at least 2 clips",
         )
     double = features.detach().to("cpu", torch.float64)
     if not double.sum().isfinite() and not double.isfinite().all():

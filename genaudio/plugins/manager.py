@@ -22,7 +22,8 @@ from typing import Any
 import pluggy
 
 from genaudio.core.errors import PluginError
-from genaudio.core.registry import MissingPlugin, Registry
+from genaudio.core.missing_plugin import MissingPlugin
+from genaudio.core.registry import Registry
 from genaudio.plugins import builtin, hookspecs
 from genaudio.plugins.hookspecs import ENTRY_POINT_GROUP, PROJECT
 
@@ -77,10 +78,12 @@ def discover(selection: str | None) -> Installed:
     wanted = None if selection is None else {_canonical(name) for name in selection.split(",") if name.strip()}
     points = [] if wanted == set() else _entry_points(found)
     for point, distribution, number in points:
+        where = f"{point.name} = {point.value}"
         if wanted is not None and _canonical(distribution) not in wanted:
-            found.registry.missing.append(MissingPlugin(distribution, f"is switched off by {VARIABLE}"))
+            off = f"is switched off by {VARIABLE}"
+            found.registry.missing.append(MissingPlugin(distribution, off, (where,)))
             continue
-        _load(found, distribution, number, f"{point.name} = {point.value}", point.load)
+        _load(found, distribution, number, where, point.load)
     present = {_canonical(distribution) for _, distribution, _ in points}
     for name in sorted((wanted or set()) - present):
         error = (
@@ -88,7 +91,8 @@ def discover(selection: str | None) -> Installed:
         )
         found.plugins.append(Plugin(name, "", "not installed", error=error))
     if wanted == set():
-        found.registry.missing.append(MissingPlugin("every third-party plugin", f"is switched off by {VARIABLE}"))
+        off = f"is switched off by {VARIABLE}"
+        found.registry.missing.append(MissingPlugin("every third-party plugin", off, everyone=True))
     return found
 
 
@@ -135,7 +139,9 @@ def _load(found: Installed, distribution: str, number: str, where: str, load: Ca
             raise
         reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         found.plugins.append(Plugin(distribution, number, where, error=reason, traceback=traceback.format_exc()))
-        found.registry.missing.append(MissingPlugin(distribution, f"could not be loaded ({reason.splitlines()[0]})"))
+        prefixes = dict.fromkeys(entry.name.partition("/")[0] for entry in staged.entries())
+        why = f"could not be loaded ({reason.splitlines()[0]})"
+        found.registry.missing.append(MissingPlugin(distribution, why, (where, *prefixes)))
         return
     found.registry = merged
     hooks = trial.get_hookcallers(module) or []

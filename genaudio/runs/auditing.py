@@ -37,12 +37,13 @@ def audit_paths(
     progress = progress or Progress()
     check_file("--json", json_file)
     check_file("--page", page)
+    chosen = audit_settings(settings)
     known, others = known_and_held_out(training, held_out, progress)
     request = AuditRequest(
         generated=ClipSet.of_folder(generated),
         training=known,
         held_out=others,
-        settings=audit_settings(settings),
+        settings=chosen,
         embedding=chosen_embedding(embedding),
         fused=embedding is not None,
         window=window,

@@ -5,6 +5,7 @@ Shapes: x (items, features, freq, time); waveform (items, channels, time).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from genaudio.evaluation.log_spectral_distance import log_spectral_distance
 from genaudio.evaluation.measuring import embed, measure
 from genaudio.evaluation.metrics.base import Metric
 from genaudio.plugins.manager import registry
+from genaudio.runs.evaluation.faults import named
 from genaudio.runs.starts import Starts
 
 
@@ -75,9 +77,14 @@ class Judge:
         features = self._heard(waveform)
         for name, metric in self._metrics.items():
             try:
-                found = measure(metric, features, self._real)
+                with named("metric", metric):
+                    found = measure(metric, features, self._real)
+                    finite = all(map(math.isfinite, (found.value, *found.interval)))
             except GenaudioError as error:
                 notes.append(f"{name} is left out: {error.problems[0].given}")
+                continue
+            if not finite:
+                notes.append(f"{name} is left out: its value or interval is not finite")
                 continue
             values[name] = {"value": found.value, "interval": list(found.interval)}
             self.cards[name] = {"metric": _type("metric", metric), **found.card}

@@ -26,8 +26,9 @@ from genaudio.runs.outputs import check_place
 from genaudio.runs.progress import clock
 from genaudio.runs.sampling import SamplingPlan
 from genaudio.runs.starts import Starts, reference_plan
+from genaudio.runs.stored_grid import store_better
 from genaudio.samplers.schedules.karras import Karras
-from genaudio.samplers.schedules.tuned_file import FILE_NAME, TunedGrid, write_grids
+from genaudio.samplers.schedules.tuned_file import FILE_NAME, TunedGrid
 from genaudio.samplers.tuning import RHOS, Trajectories, Tuning, tune
 from genaudio.training.interrupt import StopRequest, stop_on_signal
 
@@ -93,7 +94,9 @@ def grids_file(path: Path) -> Path:
 def tune_schedules(
     model: Model, found: Mapping[int, SamplingPlan], request: TuningRequest, path: Path, progress: Progress
 ) -> list[TunedGrid]:
-    """Tune a grid for each budget and add each to the file at `path` as soon as it is found.
+    """Tune a grid for each budget and add each to the file at `path` as soon as it is found; returns those it then has.
+
+    A stored grid for the same budget and solver stays where its error is smaller and measured alike (`store_better`).
 
     The first Ctrl-C ends the search that is under way: its best grid so far is judged and stored, then `Interrupted` is
     raised. A second one stops at once, and nothing of that budget is stored.
@@ -109,8 +112,7 @@ def tune_schedules(
             share = None if deadline is None else (deadline - time.monotonic()) / (len(found) - done)
             tuning = _tune(started, references, nfe, plan, request, share, progress, asked)
             grid = _grid(model, started["tune"], nfe, plan, tuning, request)
-            write_grids(path, [grid], model.card["sha256"])
-            grids.append(grid)
+            grids.append(store_better(path, grid, model.card["sha256"], progress))
             if asked:
                 raise Interrupted(
                     f"stopped; {path} has the grids for nfe {', '.join(str(grid.nfe) for grid in grids)}",

@@ -117,6 +117,8 @@ def train(context: RunContext) -> dict[str, object]:
         best.load(trained)
         context.progress.say(f"the model is that of step {best.step}, the best by {best.name}: {best.value:.4g}")
         whole = replace(whole, card={**card, "step": best.step})
+    elif recipe.evaluation.keep == "best":
+        context.progress.say("note: no evaluation found a figure to choose by: the model is that of the last step")
     replace(whole, weights=trained).save(files.model)
     kept = {} if best is None else {"kept": {"step": best.step, best.name: best.value}}
     return {

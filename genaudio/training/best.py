@@ -24,7 +24,8 @@ from genaudio.training.model import DiffusionModel
 class PeriodicEvaluation:
     """Every `every` steps `measure(averaged model, step)` gives figures by name; the best by one of them are kept.
 
-    `measure` draws from generators of its own, so that a run ends with the same weights with or without it.
+    `measure` draws from generators of its own, so that a run ends with the same weights with or without it. A figure
+    that it could not find is not among its results; where that is `best_by`, nothing is chosen.
     `measured_by`, as JSON has it, is all that the figure `best_by` depends on beside the weights.
     """
 
@@ -74,8 +75,8 @@ def keep_if_best(
     checkpoints: Path, step: int, average: nn.Module, evaluation: PeriodicEvaluation, figures: dict[str, float]
 ) -> bool:
     """Keep the averaged weights of `step` if they are better than what is kept, or the first; whether they were."""
-    value = figures[evaluation.best_by]
-    if math.isnan(value):
+    value = figures.get(evaluation.best_by, math.nan)
+    if not math.isfinite(value):
         return False
     before = _kept(checkpoints)
     if before is not None and not _differences(before, evaluation) and not evaluation.prefers(value, before.value):
@@ -93,12 +94,15 @@ class Leftovers:
 
     def choose(
         self, checkpoints: Path, model: nn.Module, evaluation: PeriodicEvaluation, values: Mapping[int, float]
-    ) -> int:
+    ) -> int | None:
         """Keep the best by the new figure of each, by its step, in place of the one before; returns that step.
 
-        `model` has its weights afterwards.
+        `model` has its weights afterwards. None, and nothing is changed, if there is no figure of any.
         """
-        best, *others = self.weights
+        measured = [one for one in self.weights if one.step in values]
+        if not measured:
+            return None
+        best, *others = measured
         for other in others:
             if evaluation.prefers(values[other.step], values[best.step]):
                 best = other

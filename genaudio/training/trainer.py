@@ -224,7 +224,7 @@ class Trainer:
         log.write(row)
         if self.observer is not None:
             self.observer(done, row)
-        text = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        text = ", ".join(f"{name} {value:.4g}" for name, value in figures.items()) or "no figures"
         self.progress.finish()
         self.progress.say(f"after step {done}: {text}{' (the best so far)' if best else ''}")
         self.progress.start("train", self.job.settings.steps, done)
@@ -252,8 +252,16 @@ class Trainer:
             load_average(one, average)
             rows.append(self._figures(evaluation, average, one.step))
         supersede_figures(self.folder / "metrics.jsonl", rows)
-        values = {int(row["step"]): row[f"{FIGURE}{evaluation.best_by}"] for row in rows}
-        self.progress.say(f"the best of them: after step {left.choose(checkpoints, average, evaluation, values)}")
+        wanted = f"{FIGURE}{evaluation.best_by}"
+        step = left.choose(
+            checkpoints, average, evaluation, {int(row["step"]): row[wanted] for row in rows if wanted in row}
+        )
+        if step is None:
+            self.progress.say(
+                f"note: {evaluation.best_by} could be measured of none of them: the best until then stays"
+            )
+        else:
+            self.progress.say(f"the best of them: after step {step}")
 
     def _save(self, done: int) -> None:
         save_checkpoint(

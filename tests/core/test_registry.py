@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from genaudio.core.errors import PluginError, UnknownComponentError
-from genaudio.core.registry import KINDS, MissingPlugin, Registry, suggestion
+from genaudio.core.missing_plugin import MissingPlugin
+from genaudio.core.registry import KINDS, Registry, suggestion
 from genaudio.samplers.euler import Euler
 from genaudio.samplers.heun import Heun
 

@@ -141,6 +141,28 @@ def test_a_recipe_that_names_a_component_of_a_broken_plugin_says_so(install: Ins
     assert "gen plugins" in message
 
 
+def test_of_broken_plugins_only_those_that_may_be_meant_are_named(install: Install) -> None:
+    install("acme-solvers", "fake_acme", "import no_such_module_here")
+    install("unrelated", "fake_unrelated", "raise RuntimeError('no luck')")
+    install("other-name", "fake_other", BROKEN["raises in its hook"][0])  # which has registered broken/euler
+    registry = discover(None).registry
+
+    def mend(name: str) -> str:
+        with pytest.raises(UnknownComponentError) as caught:
+            registry.load("solver", name)
+        return caught.value.problems[0].mend
+
+    assert "acme-solvers could not be loaded" in mend("acme/x")
+    assert "other-name could not be loaded (ValueError: half way)" in mend("broken/x")
+    for name in ("acme/x", "broken/x"):
+        assert "unrelated" not in mend(name)
+        assert mend(name).count("could not be loaded") == 1
+    said = mend("zebra/x")
+    assert said.startswith("install the plugin that provides 'zebra/…'; `gen plugins` shows what is installed")
+    assert "(3 other plugins are not loaded, and not called so)" in said
+    assert "could not be loaded" not in said
+
+
 def test_a_collision_names_both_distributions_and_keeps_the_first(install: Install) -> None:
     install("acme-one", "fake_one", GOOD.format(prefix="acme"))
     install("acme-two", "fake_two", GOOD.format(prefix="acme"))

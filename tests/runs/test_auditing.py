@@ -198,6 +198,10 @@ def test_settings_are_checked_like_a_recipe(folders: Path) -> None:
     with pytest.raises(RunError, match="unknown key 'false_alarm'") as raised:
         audit_paths(folders / "generated", folders / "training", settings=["false_alarm=0.1"])
     assert "did you mean" in str(raised.value)
+    for setting in ("enabled=false", "enabled=true", "enabled.x=1"):
+        with pytest.raises(RunError, match=f"--set {setting}  enabled\n +given +a setting of `gen run`") as raised:
+            audit_paths(folders / "generated", folders / "nothing", settings=[setting])
+        assert "gen audit audits whenever it is called" in str(raised.value)
     with pytest.raises(GenaudioError, match="not there"):
         audit_paths(folders / "nothing", folders / "training")
     (folders / "run").mkdir(exist_ok=True)

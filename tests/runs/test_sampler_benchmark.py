@@ -200,6 +200,17 @@ def test_one_clip_is_too_few_for_the_metric_which_is_said_once(model, tiny_run, 
     assert found["cells"][0]["error_rms"] > 0
 
 
+@pytest.mark.usefixtures("faulty")
+def test_metrics_that_fail_or_give_no_number_are_notes(model, tiny_run, tmp_path):
+    metrics = contenders("metric", ["{type: fad, draws: 5}", "faulty/raises", "faulty/no_number"])
+    asked = {"metrics": metrics, "solvers": ["euler"], "schedules": ["karras"], "nfe": (2,)}
+    found = bench(model, tiny_run, tmp_path / "out", **asked)
+    raised = "faulty/raises is left out: the metric faulty/raises of faulty-plugin raised KeyError: 'gone'"
+    assert found["notes"] == [raised, "faulty/no_number is left out: its value or interval is not finite"]
+    (row,) = found["cells"]
+    assert list(row["metrics"]) == ["fad draws=5"]
+
+
 def test_clips_that_are_not_finite_are_noted(model):
     starts = Starts.of(model, [1, 2], ("rain",))
     ends = starts.noise()

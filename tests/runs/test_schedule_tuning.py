@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from genaudio.runs import schedule_tuning
 from genaudio.runs.model import Model
 from genaudio.runs.schedule_tuning import TuningRequest, grids_file, plans, table, tune_schedules
 from genaudio.runs.starts import Starts, reference_plan
-from genaudio.samplers.schedules.tuned_file import read_grids
+from genaudio.samplers.schedules.tuned_file import read_grids, write_grids
 from genaudio.samplers.tuning import relative_error
 
 
@@ -70,16 +71,79 @@ def test_no_noise_is_that_of_a_clip_that_somebody_samples():
     assert len(set.union(*seeds.values())) == 300
 
 
-def test_equal_requests_give_equal_files_and_a_new_grid_takes_the_place_of_its_like(model, tmp_path):
+def test_equal_requests_give_equal_files_and_each_solver_has_a_grid_of_its_own(model, tmp_path):
     first, second = tmp_path / "1.json", tmp_path / "2.json"
     tuned(model, first, nfe=(3,))
     tuned(model, second, nfe=(3,))
     assert first.read_bytes() == second.read_bytes()
-    tuned(model, first, nfe=(3,), evaluations=20)
+    tuned(model, first, nfe=(3,))
+    assert first.read_bytes() == second.read_bytes()
     tuned(model, first, ("solver=heun",), nfe=(3,), evaluations=20)
     grids = read_grids(first)
     assert [(grid.nfe, grid.solver["type"]) for grid in grids] == [(3, "exponential_integrator"), (3, "heun")]
-    assert grids[0].extra["solves"] == 3
+
+
+class Said(Progress):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def tuned_and_told(model: Model, path: Path, texts: tuple[str, ...] = (), **changes):
+    """The grid that the file holds for nfe 4 afterwards, and what is said of it."""
+    asked, said = request(nfe=(4,), **changes), Said()
+    (grid,) = tune_schedules(model, plans(model, texts, asked), asked, path, said)
+    assert read_grids(path) == [grid]
+    return grid, [line for line in said.lines if "nfe 4: " in line]
+
+
+def test_a_worse_grid_does_not_take_the_place_of_a_better_one(model, tmp_path):
+    path = tmp_path / "schedules.json"
+    start, said = tuned_and_told(model, path, seconds=0.0)
+    assert said == []
+    better, said = tuned_and_told(model, path, evaluations=400)
+    assert better.error < start.error
+    assert said == []
+    kept, (line,) = tuned_and_told(model, path, seconds=0.0)
+    assert kept == better
+    assert line == (
+        f"nfe 4: the stored grid stays, its error is {better.error:.4g}; that of the new one is {start.error:.4g}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "changes", "different"),
+    [
+        ((), {"seed": 1}, "seed"),
+        ((), {"items": 3, "labels": ("rain",)}, "items, labels"),
+        ((), {"reference_steps": 30}, "reference steps"),
+        (("guidance=cfg", "guidance.scale=3"), {}, "guidance"),
+    ],
+)
+def test_a_grid_whose_error_does_not_compare_is_replaced_and_that_is_said(model, tmp_path, texts, changes, different):
+    path = tmp_path / "schedules.json"
+    tuned_and_told(model, path, evaluations=400)
+    grid, (line,) = tuned_and_told(model, path, texts, seconds=0.0, **changes)
+    assert grid.extra["solves"] == 0
+    assert line.startswith("note: nfe 4: the grid that was stored is replaced; its error was measured otherwise")
+    assert f"({different})" in line
+
+
+def test_grids_of_another_range_or_without_an_error_are_replaced(model, tmp_path):
+    path = tmp_path / "schedules.json"
+    grid, _ = tuned_and_told(model, path, seconds=0.0)
+    other = replace(grid, sigmas=(90.0, *grid.sigmas[1:]), sigma_max=90.0, error=grid.error / 2)
+    for stored, different in ((other, "range"), (replace(grid, error=None), "no error")):
+        write_grids(path, [stored], model.card["sha256"])
+        found, (line,) = tuned_and_told(model, path, seconds=0.0)
+        assert found == grid
+        assert f"({different})" in line
+    write_grids(path, [replace(grid, error=0.0)], "other weights")  # whose errors say nothing of these
+    assert tuned_and_told(model, path, seconds=0.0) == (grid, [])
 
 
 def test_the_last_level_moves_only_if_that_is_asked_for(model, tmp_path):

@@ -57,6 +57,8 @@ def test_figures_that_were_measured_otherwise_are_not_compared(tmp_path: Path) -
 
 def test_a_value_that_is_no_number_is_never_kept(tmp_path: Path) -> None:
     assert kept(tmp_path, [float("nan"), 3.0, float("nan")]) == [False, True, False]
+    assert kept(tmp_path / "higher", [float("inf"), 3.0, float("inf")], "higher") == [False, True, False]
+    assert not keep_if_best(tmp_path, 4, nn.Linear(1, 1), evaluation(), {"kad": 1.0})  # fad could not be measured
 
 
 def test_nothing_kept_is_none_and_damage_is_told_and_mended_by_the_next(tmp_path: Path) -> None:

@@ -51,9 +51,13 @@ class KAD(Sampled):
         if self.frames == "mean":
             generated, reference = generated.averaged(), reference.averaged()
         for features, name in ((generated, GENERATED), (reference, REFERENCE)):
-            checked_features(features.features, name)
             if features.clips < 4:
-                raise GenaudioError(f"{features.clips} clips for `kad`", expected="at least 4 in each set")
+                count = "one clip" if features.clips == 1 else f"{features.clips} clips"
+                raise GenaudioError(
+                    f"{count} for `kad`",
+                    expected="at least 4 in each set, half of which still make pairs",
+                )
+            checked_features(features.features, name)
         bandwidth = _bandwidth(generated, reference)
         sizes = (generated.clips, reference.clips)
         whole = (torch.arange(sizes[0]), torch.arange(sizes[1]))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 import genaudio
 from genaudio.audit.calibration import FEWEST
 from genaudio.core.audit_settings import AuditSettings
-from genaudio.core.errors import DataError, RunError
+from genaudio.core.errors import DataError, Problem, RunError
 from genaudio.core.overrides import apply_overrides
 from genaudio.core.progress import Progress
 from genaudio.core.recipe import load_recipe
@@ -67,10 +67,18 @@ def enough(held_out: ClipSet, progress: Progress) -> ClipSet | None:
 
 
 def audit_settings(texts: Sequence[str]) -> AuditSettings:
-    """`false_alarm_rate=0.001` and the like as settings; raises `RunError` for what is none."""
+    """`false_alarm_rate=0.001` and the like as settings; raises `RunError` for what is none.
+
+    `enabled` is none here: whoever asks for an audit wants one.
+    """
     changed = apply_overrides({}, texts, {})
     if changed.problems:
         raise RunError.of(changed.problems)
+    given = "a setting of `gen run`: whether it audits"
+    expected, mend = "a setting of how clips are compared", "leave it out: gen audit audits whenever it is called"
+    switches = [one for path, one in changed.set_by.items() if path[0] == "enabled"]
+    if switches:
+        raise RunError.of([Problem(given, expected, mend, "enabled", one.position) for one in switches])
     try:
         return AuditSettings.model_validate(changed.data)
     except ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import genaudio
-from genaudio.core.errors import GenaudioError, Problem, RunError
+from genaudio.core.errors import GenaudioError, PluginError, Problem, RunError
 from genaudio.core.progress import Progress
 from genaudio.evaluation.clip_features import clip_features
 from genaudio.evaluation.clip_set import ClipSet
@@ -20,6 +21,7 @@ from genaudio.evaluation.metrics.base import Measurement, Metric
 from genaudio.evaluation.reference_statistics import check_same_embedding
 from genaudio.plugins.manager import registry
 from genaudio.runs.blocks import describe
+from genaudio.runs.evaluation.faults import named
 from genaudio.runs.evaluation.needs import embedding_for, lack
 from genaudio.runs.evaluation.notes import notes_on
 from genaudio.runs.evaluation.sources import spelled_alike
@@ -65,6 +67,7 @@ class Evaluator:
         self.request = request
         self._device = resolve_device(device)
         self._cache, self._progress = cache, progress or Progress()
+        self.left_out: list[str] = []  # what `results` could not measure, and why
         self._heard: dict[tuple[str, str], FeatureSet] = {}
         reference = request.reference
         self._reference = None if reference is None else spelled_alike(reference, request.generated.classes)
@@ -74,17 +77,24 @@ class Evaluator:
         request = self.request
         metrics, problems = self._possible()
         found = []
-        for metric in metrics.values():  # what is wrong with clips is no matter of a single metric
-            self._hear_for(metric)
+        cause: GenaudioError | None = None
+        for name, metric in list(metrics.items()):  # what is wrong with clips is no matter of a single metric
+            try:
+                self._hear_for(metric)
+            except PluginError as error:  # what is wrong with an embedding is one of those that hear with it
+                problems += [replace(problem, path=name) for problem in error.problems]
+                cause = cause or error
+                del metrics[name]
         for name, metric in metrics.items():
             try:
                 found.append(self._entry(name, metric))
             except GenaudioError as error:
                 problems += [replace(problem, path=problem.path or name) for problem in error.problems]
+                cause = cause or error
         if problems and (request.required or not found):
-            raise GenaudioError.of(list(dict.fromkeys(problems)))
+            raise GenaudioError.of(list(dict.fromkeys(problems))) from cause
         cards = [self._card_of(side) for side in ("generated", "reference")]
-        notes = [f"{problem.path} is left out: {problem.given}" for problem in problems]
+        self.left_out = [f"{problem.path} is left out: {problem.given}" for problem in problems]
         return {
             "format": FORMAT,
             "genaudio": genaudio.__version__,
@@ -92,7 +102,7 @@ class Evaluator:
             "reference": None if cards[1] is None else self._set_facts(self._source, cards[1]),
             "device": self._device.type,
             "metrics": found,
-            "notes": notes_on(request.generated.classes, self._classes_of_reference(), *cards) + notes,
+            "notes": notes_on(request.generated.classes, self._classes_of_reference(), *cards) + self.left_out,
         }
 
     def reference_features(self) -> FeatureSet:
@@ -131,21 +141,26 @@ class Evaluator:
         if reference is not None:
             check_same_embedding(generated.card, reference.card, self._source)
         if metric.needs == "text":
-            generated = with_text(generated, metric.texts(generated.labels), embedding)
-        measurement = metric.measure(generated, reference)
+            with named("metric", metric):
+                texts = metric.texts(generated.labels)
+            with named("embedding", embedding):
+                generated = with_text(generated, texts, embedding)
+        with named("metric", metric):
+            measurement = metric.measure(generated, reference)
+            figures, own_card = _plain(measurement), _plain_card(measurement)
+            notes = [*own_card.get("notes", ()), *_not_finite(measurement)]
         card = {key: fact for key, fact in generated.card.items() if key not in _SET_FACTS}
         silent = {"generated": generated.card["silent_clips"]}
         if reference is not None:
             silent["reference"] = reference.card.get("silent_clips")
-        notes = list(measurement.card.get("notes", ()))
         if request.embedding_chosen and metric.protocol_embedding is not None:
             notes.append(f"with another embedding than its protocol's ({metric.protocol_embedding['type']})")
         return {
             "name": name,
             "metric": describe("metric", metric),
             "better": metric.better,
-            **_plain(measurement),
-            "card": card | {"silent_clips": silent} | dict(measurement.card) | ({"notes": notes} if notes else {}),
+            **figures,
+            "card": card | {"silent_clips": silent} | own_card | ({"notes": notes} if notes else {}),
         }
 
     def _hear_for(self, metric: Metric) -> tuple[FeatureSet, FeatureSet | None]:
@@ -164,9 +179,10 @@ class Evaluator:
         key = (side, str(describe("embedding", embedding)))
         if key not in self._heard:
             self._progress.say(f"evaluate: {name} hears the {len(clips.clips)} clips of {clips.folder}")
-            self._heard[key] = clip_features(
-                embedding, name, clips, device=self._device, cache=self._cache, progress=self._progress
-            )
+            with named("embedding", embedding):
+                self._heard[key] = clip_features(
+                    embedding, name, clips, device=self._device, cache=self._cache, progress=self._progress
+                )
         return self._heard[key]
 
     def _card_of(self, side: str) -> Mapping[str, Any] | None:
@@ -197,11 +213,24 @@ def _plain(measurement: Measurement) -> dict[str, Any]:
         "value": _finite(measurement.value),
         "interval": [_finite(end) for end in measurement.interval],
         "by_class": {
-            label: {key: part for key, part in _plain(one).items() if key != "by_class"} | {"card": dict(one.card)}
+            label: {key: part for key, part in _plain(one).items() if key != "by_class"} | {"card": _plain_card(one)}
             for label, one in measurement.by_class.items()
         },
     }
 
 
+def _plain_card(measurement: Measurement) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(dict(measurement.card)), parse_constant=lambda _: None)
+    return plain
+
+
 def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None
+
+
+def _not_finite(measurement: Measurement) -> list[str]:
+    """What a reader must know of values that JSON has no numbers for."""
+    values = {"": measurement.value} | {f" of {label}": one.value for label, one in measurement.by_class.items()}
+    return [
+        f"the value{of} is {float(value)}, no finite number" for of, value in values.items() if _finite(value) is None
+    ]

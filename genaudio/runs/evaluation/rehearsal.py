@@ -24,6 +24,7 @@ from genaudio.evaluation.measuring import embed
 from genaudio.evaluation.metrics.base import Metric
 from genaudio.plugins.manager import registry
 from genaudio.runs.blocks import describe
+from genaudio.runs.evaluation.faults import named
 from genaudio.runs.evaluation.needs import embedding_for, is_untrained, lack
 from genaudio.runs.evaluation.recipe import metric_paths, metrics_of, reference_of, without_draws
 from genaudio.runs.evaluation.sources import spelled_alike
@@ -37,10 +38,27 @@ _ROOM = 2**24  # numbers of a set of noise: frames that are more change nothing 
 
 
 def hear_one(context: RunContext, embedding: Embedding) -> FeatureSet:
-    """What an embedding hears in the first training clip; raises `GenaudioError` if it cannot, or has no weights."""
+    """What an embedding hears in the first training clip.
+
+    Raises `GenaudioError` if it cannot, or has no weights, or if features of that clip or of white noise of its level,
+    which is what a model generates at first, are not finite.
+    """
     clips = context.clips("train")
-    waveform = clips.clip(0, context.recipe.seed).waveform[None]
-    return embed(embedding, registry().name_of("embedding", embedding), waveform, clips.sample_rate)
+    waveform = clips.clip(0, context.recipe.seed).waveform
+    noise = torch.randn(waveform.shape, generator=torch.Generator().manual_seed(0)) * waveform.square().mean().sqrt()
+    name = registry().name_of("embedding", embedding)
+    with named("embedding", embedding):
+        heard = embed(embedding, name, torch.stack([waveform, noise.to(waveform)]), clips.sample_rate)
+    for number, sound in enumerate(("a training clip", "noise")):
+        one = heard.select(torch.tensor([number]))
+        classes = one.log_probabilities
+        if not one.features.isfinite().all() or (classes is not None and classes.isnan().any()):
+            raise GenaudioError(
+                f"features of {sound} by the embedding {name} that are not finite",
+                expected="finite features, which every metric needs",
+                mend="look at its settings and weights, or choose another",
+            )
+    return heard.select(torch.tensor([0]))
 
 
 def rehearse(context: RunContext) -> None:
@@ -60,6 +78,8 @@ def rehearse(context: RunContext) -> None:
     for name, problem in scene.problems(wanted, names).items():
         expected = f"; expected {problem.expected}" if problem.expected else ""
         context.progress.say(f"note: {name} will be left out: {problem.given}{expected}")
+    for name in sorted(scene.not_finite):
+        context.progress.say(f"note: {name} of noise is no finite number; where that is so, there is no figure of it")
 
 
 @dataclass(frozen=True)
@@ -77,6 +97,7 @@ class _Scene:
 
     context: RunContext
     reference: ClipSet | FeatureSet
+    not_finite: set[str] = field(default_factory=set)  # metrics, by their types, whose values of noise are not
     _shapes: dict[str, _Shape] = field(default_factory=dict)  # by embedding
 
     def problems(self, labels: Sequence[str | None], names: Sequence[str]) -> dict[str, Problem]:
@@ -113,10 +134,13 @@ class _Scene:
             else:
                 reference = _noise(shape, real.labels, [clip.name for clip in real.clips], 1)
         generated = _noise(shape, labels, names, 0)
-        if metric.needs == "text":
-            metric.texts(labels)
-            generated = replace(generated, text=generated.per_clip)
-        without_draws(metric).measure(generated, reference)
+        with named("metric", metric):
+            if metric.needs == "text":
+                metric.texts(labels)
+                generated = replace(generated, text=generated.per_clip)
+            value = without_draws(metric).measure(generated, reference).value
+            if not math.isfinite(value):
+                self.not_finite.add(registry().name_of("metric", metric))
         return None
 
     def _no_classifier(self, metric: Metric) -> str:

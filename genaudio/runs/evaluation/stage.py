@@ -48,7 +48,8 @@ def periodic_evaluation(context: RunContext, model: Model) -> PeriodicEvaluation
     """What to measure while training, as the recipe says; None where it says nothing.
 
     `model` is what is trained, for all but its weights. Each time the same items are sampled, with the recipe's
-    sampler, and measured without bootstrap draws.
+    sampler, and measured without bootstrap draws. What cannot be measured, or is no finite number, is said and left
+    out: it ends no training.
     """
     recipe = context.recipe
     settings = recipe.evaluation
@@ -62,7 +63,7 @@ def periodic_evaluation(context: RunContext, model: Model) -> PeriodicEvaluation
     quick = replace(parts, metrics={key: without_draws(metric) for key, metric in parts.metrics.items()})
     seed = derive_seed(recipe.seed, "evaluation")
 
-    def measure(weights: DiffusionModel, step: int) -> dict[str, float]:
+    def figures(weights: DiffusionModel, step: int) -> dict[str, float]:
         averaged = replace(model, weights=weights)
         context.progress.start(f"sample after step {step}", len(wanted), unit="clips")
         clips = list(
@@ -71,10 +72,26 @@ def periodic_evaluation(context: RunContext, model: Model) -> PeriodicEvaluation
         context.progress.finish()
         waveforms = torch.cat(clips)
         if not bool(waveforms.isfinite().all()):
-            raise RunError(f"the clips sampled after step {step} are not finite", expected="finite samples")
+            raise RunError("the sampled clips are not finite", expected="finite samples")
         generated = ClipSet.of_waveforms(waveforms, model.sample_rate, wanted, source=f"step {step}")
-        found = _evaluator(quick, generated, context, required=True, quiet=True).results()["metrics"]
-        return {entry["name"]: float(entry["value"]) for entry in found}
+        evaluator = _evaluator(quick, generated, context, required=False, quiet=True)
+        values = {entry["name"]: entry["value"] for entry in evaluator.results()["metrics"]}
+        lost = [*evaluator.left_out, *(f"{name} is no finite number" for name in values if values[name] is None)]
+        for note in lost:
+            context.progress.say(f"note: after step {step}, {note}")
+        return {name: value for name, value in values.items() if value is not None}
+
+    def measure(weights: DiffusionModel, step: int) -> dict[str, float]:
+        try:
+            return figures(weights, step)
+        except Interrupted:
+            raise
+        except GenaudioError as error:  # which an evaluation after training may not meet, and no reason to end it
+            context.progress.finish()
+            for problem in error.problems:
+                of = f"{problem.path}: " if problem.path else ""
+                context.progress.say(f"note: after step {step}, nothing is measured: {of}{problem.given}")
+            return {}
 
     sampled = {
         **{kind: describe(kind, model.components[kind]) for kind in SAMPLER_KINDS},

@@ -121,5 +121,8 @@ def test_what_has_no_bandwidth_or_no_clips_is_refused(gaussian_set: Any) -> None
         KAD().measure(some, FeatureSet.of_moments(Moments.of(some.features)))
     with pytest.raises(GenaudioError, match="3 clips for `kad`"):
         KAD().measure(gaussian_set(3, 0), some)
+    for frames in ("mean", "all"):  # a kernel distance has no covariance to speak of
+        with pytest.raises(GenaudioError, match=r"^one clip for `kad`\n +expected +at least 4 in each set"):
+            KAD(frames=frames).measure(some, gaussian_set(1, 0))
     with pytest.raises(GenaudioError, match="features of 4 and of 5 dimensions"):
         KAD().measure(some, gaussian_set(20, 0, dimensions=5))
