@@ -69,6 +69,9 @@ TUNED_SETTINGS = {  # what is tried at a budget
         Setting(2, True, 1),
         Setting(3, True, 0.5),
         Setting(2, True, 4),
+        Setting(3, False, 1.8, "angle"),
+        Setting(4, False, 2.3, "angle"),
+        Setting(4, False, 1.6, "angle"),
     ),
     8: (
         Setting(3, True, 1.5, "angle"),
