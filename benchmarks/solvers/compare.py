@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_PROBLEMS}, {QUICK_BUDGETS} evaluations, 64 items")
     parser.add_argument("--items", type=int, default=256)
     parser.add_argument("--problem", choices=NAMES, action="append", help="several times for several; all without it")
+    parser.add_argument("--nfe", type=int, choices=BUDGETS, action="append", help="likewise, of the budgets")
     parser.add_argument("--no-tuned", action="store_true", help="leave the search for tuned schedules out")
     parser.add_argument(
         "--earlier",
@@ -75,7 +76,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     problems = options.problem or (QUICK_PROBLEMS if options.quick else NAMES)
-    budgets = QUICK_BUDGETS if options.quick else BUDGETS
+    budgets = tuple(options.nfe or (QUICK_BUDGETS if options.quick else BUDGETS))
     items = 64 if options.quick else options.items
     earlier: Row = json.loads(options.earlier.read_text(encoding="utf-8")) if options.earlier else {"cells": []}
     if options.earlier and (earlier["items"], earlier["seed"]) != (items, REPORT_SEED):

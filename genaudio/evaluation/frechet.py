@@ -4,9 +4,10 @@
 1982; of images Heusel et al. 2017, arXiv 1706.08500; of audio Kilgour et al. 2019, arXiv 1812.08466).
 
 The trace of the square root is the sum of the singular values of L1^T L2 for any factors with C = L L^T. Two ways to
-it, both in float64: with well-conditioned Cholesky factors the square roots of the eigenvalues of L1^T C2 L1, else the
-singular values themselves, of factors that come straight from the centred features. Squares would lose half of the
-digits of what is small: features that are constant, collinear, or fewer than dimensions.
+it, both in float64: the square roots of the eigenvalues of L1^T C2 L1 with a Cholesky factor, where rounding cannot
+cost more than 1e-10 of their sum, else the singular values themselves, of factors that come straight from the centred
+features. Squares would lose half of the digits of what is small: features that are constant, collinear, or fewer than
+dimensions.
 
 Shapes: features (clips, dimensions); mean (dimensions,); covariance (dimensions, dimensions).
 """
@@ -23,8 +24,7 @@ from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
 
-# The least diagonal element of a Cholesky factor, relative to the largest, that squaring is safe with.
-_CONDITION = 1e-4
+_PRECISION = 1e-10  # of the trace of the root, that rounding of the eigenvalues may cost
 _ASYMMETRY = 1e-6  # that rounding may leave in a covariance, relative to its largest element
 _NEGATIVE = 1e-7  # how far below 0, relative to the largest, rounding may take an eigenvalue of a covariance
 _ROWS, _COLUMNS = 512, 64  # of the blocks of a covariance: what is centred stays in the cache
@@ -88,7 +88,9 @@ class Gaussian:
             )
         if not (mean.sum() + covariance.sum()).isfinite():
             raise GenaudioError(f"{name} moments have values that are not finite", expected="finite moments")
-        if float((covariance - covariance.mT).abs().max()) > _ASYMMETRY * float(covariance.abs().max()):
+        if not torch.equal(covariance, covariance.mT) and float(
+            (covariance - covariance.mT).abs().max()
+        ) > _ASYMMETRY * float(covariance.abs().max()):
             raise GenaudioError(f"the {name} covariance is not symmetric", expected="a covariance")
         return cls(mean, covariance=covariance)
 
@@ -119,10 +121,15 @@ class Gaussian:
     def _root_trace(self, other: Gaussian) -> float:
         """tr (C1 C2)^(1/2)."""
         if self._full and other._full:
-            (lower, safe), (_, also) = self._cholesky, other._cholesky
-            if safe and also:
-                eigenvalues = torch.linalg.eigvalsh(_congruent(lower, other.covariance))
-                return float(eigenvalues.clamp_min(0).sqrt().sum())
+            first, second = (other, self) if "_cholesky" in other.__dict__ else (self, other)
+            lower, there = first._cholesky
+            if there:
+                eigenvalues = torch.linalg.eigvalsh(_congruent(lower, second.covariance))
+                roots = eigenvalues.clamp_min(0).sqrt()
+                # An eigenvalue is off by up to eps |C1| |C2|, its root by that over twice the root.
+                off = torch.finfo(torch.float64).eps * first._norm * second._norm * float((0.5 / roots).sum())
+                if off <= _PRECISION * float(roots.sum()):
+                    return float(roots.sum())
         return float(torch.linalg.svdvals(self._short @ other._short.mT).sum())
 
     @property
@@ -131,10 +138,14 @@ class Gaussian:
 
     @cached_property
     def _cholesky(self) -> tuple[Tensor, bool]:
-        """The lower factor, and whether it exists and is conditioned well enough to be squared."""
+        """The lower factor, and whether it exists."""
         lower, failed = torch.linalg.cholesky_ex(self.covariance)
-        diagonal = lower.diagonal()
-        return lower, int(failed) == 0 and bool(diagonal.min() > _CONDITION * diagonal.max())
+        return lower, int(failed) == 0
+
+    @cached_property
+    def _norm(self) -> float:
+        """Frobenius norm of the covariance."""
+        return float(self.covariance.norm())
 
     @cached_property
     def _factor(self) -> Tensor:
