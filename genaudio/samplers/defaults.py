@@ -42,8 +42,8 @@ BANDS = (
 MANY = 256  # numbers in an item of x from which on these hold
 BANDS_OF_MANY = (
     Band(6, 4, False, "angle", 1.58, 0.4, 0.97, 1.8, 0.115),
-    Band(8, 3, True, "angle", 1.5, 1.5, 0.26, 1.1, 0.1),
-    Band(12, 3, True, "angle", 1.45, 1.63, 0.283, 1.11, 0.104),
+    Band(8, 3, True, "angle", 1.7, 1.7, 0.4, 1.6, 0.12),
+    Band(12, 3, True, "angle", 1.6, 1.9, 0.4, 1.7, 0.11),
     Band(17, 4, True, "angle", 1.1, 1.7, 0.45, 2.15, 0.03),
     Band(28, 4, True, "log_sigma", 1.0, 1.85, 0.5, 2.2),
     Band(40, 5, True, "log_sigma", 1.0, 1.85, 0.94, 4.0),
