@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +18,19 @@ from genaudio.core.errors import RunError
 from genaudio.core.files import atomic_file, atomic_folder, write_json, write_text
 
 
-@pytest.fixture
+@contextmanager
 def little_room() -> Iterator[None]:
-    """No file may grow beyond 1,000 bytes: what a full disk does to who writes."""
+    """No file may grow beyond 1,000 bytes, not even what pytest prints to: what a full disk does to who writes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, ignored)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
-@pytest.mark.usefixtures("little_room")
 @pytest.mark.parametrize(
     "write",
     [
@@ -43,15 +45,15 @@ def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_nothing(
 ) -> None:
     path = tmp_path / "new" / "file"
     words = r"new/file cannot be written: .*\n.*room in it\n.*free some space"
-    with pytest.raises(RunError, match=words), atomic_file(path) as partial:
+    with pytest.raises(RunError, match=words), little_room(), atomic_file(path) as partial:
         write(partial)
     assert list(path.parent.iterdir()) == []
 
 
-@pytest.mark.usefixtures("little_room")
 def test_a_folder_for_which_there_is_no_room_leaves_the_one_before(tmp_path: Path) -> None:
     write_text(tmp_path / "model" / "a", "before")
-    with pytest.raises(RunError, match=r"model cannot be written"), atomic_folder(tmp_path / "model") as partial:
+    wrong = pytest.raises(RunError, match=r"model cannot be written")
+    with wrong, little_room(), atomic_folder(tmp_path / "model") as partial:
         save_file({"x": torch.zeros(5000)}, partial / "weights")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert (tmp_path / "model" / "a").read_text() == "before"
