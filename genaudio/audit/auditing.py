@@ -21,10 +21,11 @@ from genaudio.audit.verdict import audited
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import DataError
 from genaudio.core.progress import Progress
+from genaudio.core.wording import listed
 from genaudio.evaluation.audio_clip import AudioClip
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
-from genaudio.evaluation.label_spelling import listed, nothing_in_common
+from genaudio.evaluation.label_spelling import nothing_in_common
 from genaudio.evaluation.unreadable import UnusableClipsError, unreadable
 
 

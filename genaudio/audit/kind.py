@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from genaudio.evaluation.label_spelling import listed
+from genaudio.core.wording import listed
 
 CLIPS = 100  # training clips, drawn at random, that are compared with the others
 FEWEST = 20  # below which a share of them says too little

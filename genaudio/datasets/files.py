@@ -21,6 +21,7 @@ from genaudio.core.component import parameter
 from genaudio.core.errors import DataError
 from genaudio.core.files import expanded
 from genaudio.core.seeds import derive_seed
+from genaudio.core.wording import listed
 from genaudio.datasets.audio import SUFFIXES, BadAudioError
 from genaudio.datasets.base import Clip, Clips, Dataset, Progress, Rejected, Split
 from genaudio.datasets.cache import AudioCache, CachedAudio, default_cache
@@ -184,11 +185,9 @@ def audio_files(folder: Path) -> list[Path]:
 
 
 def _too_many(source: FileDataset, rejected: Sequence[Rejected], count: int) -> DataError:
-    named = [f"{one.identity} ({one.reason})" for one in rejected[:_NAMED]]
-    if len(rejected) > _NAMED:
-        named.append(f"and {len(rejected) - _NAMED} more")
+    named = listed((f"{one.identity} ({one.reason})" for one in rejected), _NAMED, long=True)
     return DataError(
-        f"{len(rejected)} of {count} files below {source.root!r} cannot be used: {'; '.join(named)}",
+        f"{len(rejected)} of {count} files below {source.root!r} cannot be used: {named}",
         expected=f"at most {source.max_rejected:.3g} of the files (`max_rejected`)",
         mend="repair or remove these files, or raise `max_rejected`",
     )

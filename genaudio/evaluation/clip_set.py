@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genaudio.core.errors import DataError
 from genaudio.core.seeds import derive_seed
+from genaudio.core.wording import listed
 from genaudio.datasets.audio import SUFFIXES
 from genaudio.datasets.base import Clips
 from genaudio.datasets.files import audio_files
@@ -130,9 +131,8 @@ def _manifest_labels(path: Path) -> dict[str, str | None] | None:
         ) from error
     missing = [name for name in labels if not (path.parent / name).is_file()]
     if missing:
-        named = ", ".join(missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
         raise DataError(
-            f"{len(missing)} of the {len(labels)} clips of {path} are not there: {named}",
+            f"{len(missing)} of the {len(labels)} clips of {path} are not there: {listed(missing, _NAMED)}",
             expected="all clips that the manifest names",
             mend="copy the whole folder, or sample again",
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from genaudio.core.wording import listed
+
 
 def spelled_as(labels: Sequence[str | None], classes: Iterable[str]) -> tuple[str | None, ...]:
     """`labels`, each written as the one of `classes` that differs from it in spelling alone; others stay as they are.
@@ -21,12 +23,6 @@ def spelled_as(labels: Sequence[str | None], classes: Iterable[str]) -> tuple[st
             fitting = by_key.get(_key(label), [])
             spelling[label] = fitting[0] if len(fitting) == 1 and label not in wanted else label
     return tuple(spelling[label] for label in labels)
-
-
-def listed(labels: Iterable[str], most: int = 8) -> str:
-    """Labels in words, the first of many."""
-    names = list(labels)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def nothing_in_common(generated: Sequence[str], real: Sequence[str], name: str) -> str:

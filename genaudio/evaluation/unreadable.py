@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 from genaudio.core.errors import DataError, GenaudioError
+from genaudio.core.wording import listed
 from genaudio.evaluation.audio_clip import AudioClip
 
 _NAMED = 5  # clips that an error names; the rest are counted
@@ -19,9 +20,8 @@ class UnusableClipsError(DataError):
     @classmethod
     def naming(cls, wrong: Sequence[str], count: int) -> Self:
         """What is `wrong` with some of `count` clips, a text for each of them."""
-        named = [*wrong[:_NAMED], *([f"and {len(wrong) - _NAMED} more"] if len(wrong) > _NAMED else [])]
         return cls(
-            f"{len(wrong)} of {count} clips cannot be used: {'; '.join(named)}",
+            f"{len(wrong)} of {count} clips cannot be used: {listed(wrong, _NAMED, long=True)}",
             expected="clips that can all be read, with finite features",
             mend="repair or remove these files",
         )

@@ -18,12 +18,12 @@ from genaudio.core.overrides import apply_overrides
 from genaudio.core.progress import Progress
 from genaudio.core.recipe import load_recipe
 from genaudio.core.registry import suggestion
+from genaudio.core.wording import listed
 from genaudio.datasets.base import Clips, Dataset
 from genaudio.evaluation.agreement import Rate
 from genaudio.evaluation.classifier import Classifier, agreement
 from genaudio.evaluation.classifier_training import BATCH_SIZE, LEARNING_RATE, STEPS, train_classifier
 from genaudio.evaluation.held_out import HeldOut, held_out
-from genaudio.evaluation.label_spelling import listed
 from genaudio.runs.blocks import build_block, describe
 from genaudio.runs.evaluation.sources import is_recipe
 from genaudio.runs.outputs import check_folder

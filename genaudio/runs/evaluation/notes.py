@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from genaudio.core.wording import listed
 from genaudio.evaluation.label_spelling import nothing_in_common
 
 _LENGTHS_DIFFER = 0.05  # relative difference of mean lengths that is worth a word
@@ -35,8 +36,8 @@ def notes_on(
         pair = (set(generated_classes), set(reference_classes))
         for these, others, text in ((*pair, "generated only"), (*pair[::-1], "in the reference only")):
             if lone := sorted(these - others):
-                named = ", ".join(lone[:_FEW]) + (", …" if len(lone) > _FEW else "")
-                notes.append(f"{len(lone)} {'class is' if len(lone) == 1 else 'classes are'} {text}: {named}")
+                verb = "class is" if len(lone) == 1 else "classes are"
+                notes.append(f"{len(lone)} {verb} {text}: {listed(lone, _FEW)}")
     return notes
 
 

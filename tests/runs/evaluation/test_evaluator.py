@@ -268,7 +268,7 @@ def test_notes_tell_where_sets_differ_in_more_than_sound():
     assert note == "generated clips last 4.00 s in the mean, those of the reference 10.00 s"
     (note,) = notes_on((), (), card(silent=2), card())
     assert note == "2 of the 4 generated clips are silent (peak below -60 dBFS)"
-    assert notes_on("abcdef", "ab", None, None) == ["4 classes are generated only: c, d, e, …"]
+    assert notes_on("abcdef", "ab", None, None) == ["4 classes are generated only: c, d, e and 1 more"]
     assert notes_on((), (), card(), {}) == []
     (note,) = notes_on("abcdefghijk", "xy", None, None)
     assert note.startswith("no class is in common: generated clips are of a, b, c, d, e, f, g, h and 3 more; reference")

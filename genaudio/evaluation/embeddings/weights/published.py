@@ -6,7 +6,7 @@ A file is safetensors, or what `torch.save` wrote, in either of its formats.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from genaudio.core.errors import GenaudioError
 from genaudio.core.files import expanded, sha256
+from genaudio.core.wording import listed
 
 _MOST_NAMES = 4
 
@@ -129,7 +130,7 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None
         if name in wanted and value.shape != wanted[name].shape
     ]
     problems = [
-        f"{what} {_listed(names)}"
+        f"{what} {listed(names, _MOST_NAMES)}"
         for what, names in (("lacks", missing), ("has too much:", extra), ("has other shapes:", other))
         if names
     ]
@@ -141,9 +142,3 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None
         )
     network.load_state_dict({**{name: given[name].float() for name in given}, **counters}, assign=True)
     network.requires_grad_(False).eval()
-
-
-def _listed(names: Iterable[str]) -> str:
-    found = list(names)
-    rest = len(found) - _MOST_NAMES
-    return ", ".join(found[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
