@@ -129,9 +129,7 @@ class Auditor:
     def _calibrated(self, held_out: Sequence[AudioClip] | None) -> tuple[Judge, dict[str, Any]]:
         """Thresholds from the held-out clips, or else from the training clips, and how they came about."""
         pool = held_out if held_out is not None else self._training
-        generator = torch.Generator().manual_seed(self._settings.seed)
-        count = self._settings.calibration_clips
-        drawn = torch.randperm(len(pool), generator=generator)[:count].sort().values.tolist()
+        drawn = self._drawn(len(pool), self._settings.calibration_clips)
         clips = [pool[number] for number in drawn]
         excluded = [self._same_recording(clip) for clip in clips]
         if held_out is None:
@@ -162,9 +160,8 @@ class Auditor:
         return judge, facts | {"limits": limits}
 
     def _kind(self, judge: Judge) -> Kind:
-        """How many training clips, each beside the others, the thresholds would take for copies."""
-        generator = torch.Generator().manual_seed(self._settings.seed)
-        numbers = torch.randperm(len(self._training), generator=generator)[:CLIPS].sort().values.tolist()
+        """How many training clips, each beside the others, score above the thresholds."""
+        numbers = self._drawn(len(self._training), CLIPS)
         clips = [self._training[number] for number in numbers]
         excluded = [{number, *self._same_recording(clip)} for number, clip in zip(numbers, clips, strict=True)]
         found = self._compared(clips, excluded, "training clips beside each other")
@@ -175,6 +172,12 @@ class Auditor:
         ]
         above = sum(score > threshold for score, threshold in scores)
         return Kind(len(scores), above, self._settings.false_alarm_rate)
+
+    def _drawn(self, clips: int, most: int) -> list[int]:
+        """The numbers of as many clips at most, drawn at random, in order."""
+        generator = torch.Generator().manual_seed(self._settings.seed)
+        drawn: list[int] = torch.randperm(clips, generator=generator)[:most].sort().values.tolist()
+        return drawn
 
     def _class_limits(self, generated: ClipSet) -> list[str]:
         """Where generated clips have no threshold of their class."""

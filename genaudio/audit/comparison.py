@@ -138,7 +138,7 @@ class Comparer:
 
 def enough_sound(sound: Sound, settings: AuditSettings) -> bool:
     """Whether a clip holds as much sound as a patch is long: less is too little to be like anything."""
-    return int((sound.patch_loudness > SILENT).sum()) >= settings.patch_frames
+    return sound.sounding >= settings.patch_frames
 
 
 def _first(ranking: Tensor, count: int, barred: list[int]) -> list[int]:

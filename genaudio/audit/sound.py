@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genaudio.audit.patches import SILENT
+
 _STEP = 0.5  # dB
 
 
@@ -22,6 +24,11 @@ class Sound:
     patch_loudness: Tensor
     levels: Tensor
     duration: float
+
+    @property
+    def sounding(self) -> int:
+        """How many patches hold sound."""
+        return int((self.patch_loudness > SILENT).sum())
 
     @property
     def decibel(self) -> Tensor:

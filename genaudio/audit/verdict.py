@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from genaudio.audit.comparison import Claim, Comparison
 from genaudio.audit.library import PatchLibrary
-from genaudio.audit.patches import SILENT
 from genaudio.audit.result import AuditedClip, Match, Verdict
 from genaudio.audit.scoring import Judge
 from genaudio.audit.spans import span
@@ -59,7 +58,7 @@ def audited(
 
 def _long(claim: Claim, comparison: Comparison, judge: Judge, settings: AuditSettings) -> bool:
     """Longer than the threshold, or half as good as a copy of all sound of a clip too short for that."""
-    whole = (1 - settings.likeness) * max(_sounding(comparison), settings.patch_frames)
+    whole = (1 - settings.likeness) * max(comparison.sound.sounding, settings.patch_frames)
     score = claim.stretch.score
     return math.log1p(score) > judge.stretches.threshold(None) or score >= _WHOLE * whole
 
@@ -67,11 +66,7 @@ def _long(claim: Claim, comparison: Comparison, judge: Judge, settings: AuditSet
 def _same(claim: Claim, comparison: Comparison) -> bool:
     """Whether the clip is the training clip, or a part of it, from end to end."""
     length = claim.stretch.last - claim.stretch.first + 1
-    return claim.stretch.cosine >= _SAME_COSINE and length >= _SAME_SHARE * max(_sounding(comparison), 1)
-
-
-def _sounding(comparison: Comparison) -> int:
-    return int((comparison.sound.patch_loudness > SILENT).sum())
+    return claim.stretch.cosine >= _SAME_COSINE and length >= _SAME_SHARE * max(comparison.sound.sounding, 1)
 
 
 def _verdict(sources: int) -> Verdict:
