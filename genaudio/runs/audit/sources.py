@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +16,6 @@ from genaudio.core.overrides import apply_overrides
 from genaudio.core.progress import Progress
 from genaudio.core.recipe import load_recipe
 from genaudio.core.validation import problems_of
-from genaudio.datasets.base import Dataset
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.base import Embedding
 from genaudio.runs.audit.screen import CopyScreen
@@ -44,19 +43,19 @@ def known_and_held_out(training: Path, held_out: Path | None, progress: Progress
         return ClipSet.of_folder(training), others
     recipe = load_recipe(training)
     known = dataset_clips(recipe.dataset, "train", seed=recipe.seed, progress=progress)
-    return known, others if others is not None else held_out_clips(recipe.dataset, recipe.seed, progress)
+    if others is None:
+        others = held_out_clips(
+            lambda: dataset_clips(recipe.dataset, "validation", seed=recipe.seed, progress=progress), progress
+        )
+    return known, others
 
 
-def held_out_clips(dataset: Dataset, seed: int, progress: Progress) -> ClipSet | None:
-    """The validation clips of a dataset, None where they are too few to calibrate with."""
+def held_out_clips(validation: Callable[[], ClipSet], progress: Progress) -> ClipSet | None:
+    """A dataset's validation clips; None, where they are too few, lets the training clips calibrate each other."""
     try:
-        return enough(dataset_clips(dataset, "validation", seed=seed, progress=progress), progress)
+        held_out = validation()
     except DataError:  # what a dataset says of a split that it does not have
         return None
-
-
-def enough(held_out: ClipSet, progress: Progress) -> ClipSet | None:
-    """Validation clips if a calibration can do with so few; None lets the training clips calibrate each other."""
     if len(held_out.clips) >= FEWEST:
         return held_out
     progress.say(

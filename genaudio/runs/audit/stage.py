@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from genaudio.audit.calibration import FEWEST
-from genaudio.core.errors import DataError, GenaudioError, Interrupted, RunError
+from genaudio.core.errors import GenaudioError, Interrupted, RunError
 from genaudio.core.files import write_json
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.runs.audit.audit import AuditRequest, run_audit
 from genaudio.runs.audit.files import write_audit
 from genaudio.runs.audit.screen import CopyScreen
-from genaudio.runs.audit.sources import enough
+from genaudio.runs.audit.sources import held_out_clips
 from genaudio.runs.evaluation.recipe import run_embedding
 from genaudio.training.device import resolve_device
 
@@ -74,11 +74,7 @@ def run_screen(context: RunContext, tries: int) -> CopyScreen:
 
 
 def _held_out(context: RunContext) -> ClipSet | None:
-    """The validation clips of the run's dataset, None where they are too few to calibrate with."""
-    try:
-        return enough(_clips_of(context, "validation"), context.progress)
-    except DataError:  # what a dataset says of a split that it does not have
-        return None
+    return held_out_clips(lambda: _clips_of(context, "validation"), context.progress)
 
 
 def _clips_of(context: RunContext, split: Split) -> ClipSet:
