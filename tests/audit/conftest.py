@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from genaudio.audit import AuditedClip, AuditResult
 from genaudio.evaluation.audio_clip import SoundFile
 from genaudio.evaluation.clip_set import ClipSet
 
 RATE = 16000
 Sound = NDArray[np.float32]
+TRAINING = 24
 
 
 def events(seed: int, seconds: float = 2.0) -> Sound:
@@ -59,6 +62,52 @@ def clip_set(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ClipSet]
         return ClipSet(folder, tuple(clips))
 
     return write
+
+
+def with_noise(sound: Sound, snr: float, seed: int = 0) -> Sound:
+    level = np.sqrt(np.mean(np.square(sound))) * 10 ** (-snr / 20)
+    return (sound + level * np.random.default_rng(seed).standard_normal(len(sound))).astype(np.float32)
+
+
+def made() -> dict[str, Sound]:
+    """Altered copies of training clip 3, a stitch of 5 and 8, an excerpt of 9, and what is no copy."""
+    copied, first, second = events(3), events(5), events(8)
+    excerpt = events(900)
+    excerpt[8000:24000] = events(9)[4000:20000]
+    silence = np.zeros(2 * RATE, np.float32)
+    return {
+        "same.wav": copied,
+        "gain.wav": 0.05 * copied,
+        "shift.wav": np.concatenate([np.zeros(1237, np.float32), copied[:-1237]]),
+        "noise40.wav": with_noise(copied, 40),
+        "noise20.wav": with_noise(copied, 20),
+        "noise12.wav": with_noise(copied, 12),
+        "resampled.wav": soxr.resample(soxr.resample(copied, RATE, 12000), 12000, RATE),
+        "muffled.wav": soxr.resample(soxr.resample(copied, RATE, 6000), 6000, RATE),
+        "slower.wav": soxr.resample(copied, RATE, RATE * 1.02),
+        "coded.mp3": copied,
+        "stitch.wav": with_noise(np.concatenate([0.5 * first[8000:24000], 2 * second[2000:18000]]), 40),
+        "excerpt.wav": excerpt,
+        "new.wav": events(901),
+        "rain.wav": noise(902),
+        "silence.wav": silence,
+        "longer.wav": events(903, 3.1),
+        "short.wav": events(904, 0.05),
+    }
+
+
+@pytest.fixture(scope="session")
+def sets(clip_set: Callable[..., ClipSet]) -> tuple[ClipSet, ClipSet, ClipSet]:
+    """Generated clips as `made` gives them, training clips, and held-out ones; rain among all of them."""
+    rain = {f"rain{n}.wav": noise(n) for n in range(4)}
+    training = {f"{n:02d}.wav": events(n) for n in range(TRAINING)}
+    held_out = {f"{n}.wav": events(n) for n in range(100, 148)}
+    held_out_rain = {f"rain{n}.wav": noise(n) for n in range(200, 204)}
+    return clip_set(made()), clip_set(training | rain), clip_set(held_out | held_out_rain)
+
+
+def clip(result: AuditResult, name: str) -> AuditedClip:
+    return next(clip for clip in result.clips if Path(clip.generated).name == name)
 
 
 TONE_RATE = 8000
