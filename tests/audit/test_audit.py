@@ -139,7 +139,7 @@ def test_training_clips_calibrate_each_other_and_duplicates_among_them_do_not(
 
 
 def test_clips_of_one_recording_do_not_calibrate_each_other(clip_set: Callable[..., ClipSet]) -> None:
-    """Two takes of each recording, overlapping by half: without the pattern every threshold is above a half copy."""
+    """Two takes of each recording, overlapping by half: without the pattern some pass for copies and are left out."""
     takes = {}
     for n in range(12):
         whole = events(n, 2.5)
@@ -149,6 +149,8 @@ def test_clips_of_one_recording_do_not_calibrate_each_other(clip_set: Callable[.
     apart = audit(generated, training, settings=pattern)
     assert apart.statistics["calibration_copies"] == []
     assert apart.clips[0].verdict == "exact copy"
+    with pytest.raises(DataError, match=r"\d+ clips to calibrate with"):
+        audit(generated, training, settings=SETTINGS)
     with pytest.raises(DataError, match=r"is in no training clip's name"):
         audit(generated, training, settings=SETTINGS.model_copy(update={"group_pattern": r"take(\d)"}))
 
