@@ -1,4 +1,4 @@
-"""Short clips whose likeness is known, and small worlds of synthetic sound in which it is known what was copied."""
+"""Small worlds of synthetic sound in which it is known what was copied."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -110,27 +109,15 @@ def clip(result: AuditResult, name: str) -> AuditedClip:
     return next(clip for clip in result.clips if Path(clip.generated).name == name)
 
 
-TONE_RATE = 8000
-
-
-def tone(frequency: float, seconds: float = 1.0, seed: int = 0) -> Tensor:
-    """A tone with overtones whose levels the seed draws, and a little noise."""
-    generator = torch.Generator().manual_seed(seed)
-    time = torch.arange(round(TONE_RATE * seconds)) / TONE_RATE
-    levels = torch.rand(8, generator=generator)
-    partials = [level * torch.sin(2 * torch.pi * frequency * n * time) for n, level in enumerate(levels, start=1)]
-    return 0.1 * torch.stack(partials).sum(0) + 1e-3 * torch.randn(len(time), generator=generator)
-
-
 @pytest.fixture
 def written(tmp_path: Path) -> Callable[[dict[str, Tensor]], Path]:
-    """A folder with these clips, by name."""
+    """A folder with these clips at 8 kHz, by name."""
 
     def write(clips: dict[str, Tensor], folder: str = "clips") -> Path:
         for name, waveform in clips.items():
             path = tmp_path / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, waveform.numpy(), TONE_RATE, subtype="FLOAT")
+            soundfile.write(path, waveform.numpy(), 8000, subtype="FLOAT")
         return tmp_path / folder
 
     return write
