@@ -12,20 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from genaudio.cli.app import main
 from genaudio.cli.train_classifier import train_classifier
 from genaudio.core.errors import Interrupted
 from genaudio.core.progress import Progress
 from genaudio.evaluation.classifier import Classifier
 from genaudio.evaluation.classifier_training import BATCH_SIZE, STEPS
 from genaudio.runs.classifier import ClassifierRequest, dataset_of, make_classifier
-
-
-def gen(*words: object) -> int:
-    """The exit status of `gen` with these words, run in this process."""
-    with pytest.raises(SystemExit) as stop:
-        main([str(word) for word in words])
-    return int(stop.value.code or 0)
+from tests.conftest import gen
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import soundfile
 import torch
 
 import genaudio
-from genaudio.cli.app import main
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import GenaudioError, Interrupted, RunError
 from genaudio.datasets.cache import default_cache
@@ -25,6 +24,7 @@ from genaudio.evaluation.feature_settings import feature_settings
 from genaudio.runs.audit.audit import AuditRequest, run_audit
 from genaudio.runs.auditing import audit_paths
 from genaudio.training.device import resolve_device
+from tests.conftest import gen
 
 RATE = 16000
 
@@ -172,14 +172,6 @@ def test_what_is_fused_or_heard_in_windows_is_heard_once(
     assert second.as_json() == first.as_json()
     run_audit(replace(request, embedding=MelStatistics(bands=16), window=None), device="cpu", cache=tmp_path)
     assert sum(heard) == 6 + 40 + 40  # other settings are another key; the measure shares what was fused
-
-
-def gen(*words: object) -> int:
-    try:
-        main([str(word) for word in words])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def test_the_gate_fails_above_the_share_that_is_allowed(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:

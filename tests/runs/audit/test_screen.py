@@ -14,7 +14,6 @@ import soundfile
 
 import genaudio
 from genaudio.audit.result import AuditedClip
-from genaudio.cli.app import main
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import RunError
 from genaudio.core.progress import Progress
@@ -22,6 +21,7 @@ from genaudio.evaluation.clip_set import ClipSet
 from genaudio.runs.audit.screen import CopyScreen
 from genaudio.runs.samples import SampleRequest, write_samples
 from tests.audit.conftest import RATE, Sound, events
+from tests.conftest import gen
 
 
 def written(folder: Path, sounds: Sequence[Sound]) -> Path:
@@ -49,10 +49,7 @@ def test_gen_sample_makes_copies_anew(tiny_run: Path, tmp_path: Path, capsys: py
     """The training clips hold one of the two that the same command makes without a screen."""
 
     def sampled(out: Path, *words: object) -> dict[str, Any]:
-        command = ["sample", tiny_run, "--label", "rain", "--count", 2, "--seed", 3, "--out", out, *words]
-        with pytest.raises(SystemExit) as stop:
-            main([str(word) for word in command])
-        assert not stop.value.code
+        assert gen("sample", tiny_run, "--label", "rain", "--count", 2, "--seed", 3, "--out", out, *words) == 0
         manifest: dict[str, Any] = json.loads((out / "manifest.json").read_text())
         return manifest
 
