@@ -47,6 +47,7 @@ def test_a_folder_is_learned_and_the_card_says_how(folder, tmp_path, capsys):
     assert facts["dataset"] | {"type": "folder", "root": str(folder), "duration": 0.2} == facts["dataset"]
     assert set(facts["versions"]) >= {"genaudio", "torch", "Python"}
     assert facts["seconds"] >= 0
+    assert list(facts["held_out"]) == ["validation", "test"]
     for split, judged in facts["held_out"].items():
         assert list(judged["noisy"]) == ["40", "20", "10"]
         for found in (judged["clean"], *judged["noisy"].values()):
