@@ -1,4 +1,4 @@
-"""Fixtures that every test may use."""
+"""What every test may use."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from pathlib import Path
 import pytest
 
 import genaudio
+from genaudio.cli.app import main
+
+
+def gen(*words: object) -> int:
+    """The exit status of `gen` with these words, run in this process."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(word) for word in words])
+    return int(stop.value.code or 0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -87,15 +87,22 @@ def test_what_is_the_same_stays_the_same_and_what_is_new_stays_unlike(world: Wor
     assert max(stretch.score for stretch in second.values()) < 10
 
 
-def test_a_clip_above_which_nothing_rises_is_left_as_it_is(world: World) -> None:
-    """A tone that never stops hides whatever is softer in its band, and has no other."""
-    tone = np.sin(2 * np.pi * 1000 * np.arange(2 * RATE) / RATE).astype(np.float32)
-    clip = world.heard(tone)
-    quiet = {0: world.heard(hiss(0, 0.1))}
-    stretches = world.best(clip, quiet)
-    again, others = SecondHearing(clip, SETTINGS).of(quiet, stretches, [])
+def test_a_tone_that_never_stops_has_finite_patches_none_of_them_loud(world: World) -> None:
+    """It hides whatever is softer in its band, and has no other."""
+    clip = world.heard(np.sin(2 * np.pi * 1000 * np.arange(2 * RATE) / RATE).astype(np.float32))
+    noise = {0: world.heard(hiss(0, 0.1))}
+    again, others = SecondHearing(clip, SETTINGS).of(noise, world.best(clip, noise), [])
     assert again.patches.shape[0] == clip.patches.shape[0]
     assert all(bool(torch.isfinite(one.patches).all()) for one in (again, *others.values()))
+    assert LOUD in clip.patch_loudness.tolist()
+    assert set(again.patch_loudness.tolist()) <= {SILENT, QUIET}
+
+
+def test_where_nothing_of_a_candidate_is_heard_all_stays_as_it_was(world: World) -> None:
+    clip, silent = world.heard(events(5)), world.heard(np.zeros(2 * RATE, np.float32))
+    again, others = SecondHearing(clip, SETTINGS).of({0: silent}, {}, [])
+    assert again is clip
+    assert others[0] is silent
 
 
 def test_a_patch_that_does_not_rise_above_the_floor_is_silent_and_steady_noise_is_quiet(world: World) -> None:

@@ -9,17 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from genaudio.cli.app import main
 from genaudio.evaluation.reference_statistics import load_statistics
+from tests.conftest import gen
 
 RATE = 8000
-
-
-def gen(*words: object) -> int:
-    """The exit status of `gen` with these words, run in this process."""
-    with pytest.raises(SystemExit) as stop:
-        main([str(word) for word in words])
-    return int(stop.value.code or 0)
 
 
 @pytest.fixture(autouse=True)

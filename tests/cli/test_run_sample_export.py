@@ -12,14 +12,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from genaudio.cli.app import main
-
-
-def gen(*words: object) -> int:
-    """The exit status of `gen` with these words, run in this process."""
-    with pytest.raises(SystemExit) as stop:
-        main([str(word) for word in words])
-    return int(stop.value.code or 0)
+from tests.conftest import gen
 
 
 def test_run_prints_the_report_and_a_second_run_skips_everything(tiny_recipe, tiny_run, tmp_path, capsys):

@@ -12,20 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from genaudio.cli.app import main
 from genaudio.cli.train_classifier import train_classifier
 from genaudio.core.errors import Interrupted
 from genaudio.core.progress import Progress
 from genaudio.evaluation.classifier import Classifier
 from genaudio.evaluation.classifier_training import BATCH_SIZE, STEPS
 from genaudio.runs.classifier import ClassifierRequest, dataset_of, make_classifier
-
-
-def gen(*words: object) -> int:
-    """The exit status of `gen` with these words, run in this process."""
-    with pytest.raises(SystemExit) as stop:
-        main([str(word) for word in words])
-    return int(stop.value.code or 0)
+from tests.conftest import gen
 
 
 @pytest.fixture
@@ -54,6 +47,7 @@ def test_a_folder_is_learned_and_the_card_says_how(folder, tmp_path, capsys):
     assert facts["dataset"] | {"type": "folder", "root": str(folder), "duration": 0.2} == facts["dataset"]
     assert set(facts["versions"]) >= {"genaudio", "torch", "Python"}
     assert facts["seconds"] >= 0
+    assert list(facts["held_out"]) == ["validation", "test"]
     for split, judged in facts["held_out"].items():
         assert list(judged["noisy"]) == ["40", "20", "10"]
         for found in (judged["clean"], *judged["noisy"].values()):

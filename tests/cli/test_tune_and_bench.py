@@ -10,15 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from genaudio.cli.app import main
 from genaudio.samplers.schedules.tuned_file import read_grids
-
-
-def gen(*words: object) -> int:
-    """The exit status of `gen` with these words, run in this process."""
-    with pytest.raises(SystemExit) as stop:
-        main([str(word) for word in words])
-    return int(stop.value.code or 0)
+from tests.conftest import gen
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A plugin whose components fail in all the ways in which a plugin's may."""
+"""A listener to progress, and a plugin whose components fail in all the ways in which a plugin's may."""
 
 from __future__ import annotations
 
@@ -9,8 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from genaudio.core.progress import Progress
 from genaudio.core.registry import Registry
 from genaudio.plugins.manager import registry
+
+
+class Said(Progress):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
 
 FAULTY = """
 from typing import ClassVar

@@ -6,7 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +14,8 @@ import soundfile
 import torch
 
 import genaudio
-from genaudio.audit.result import AuditedClip
-from genaudio.cli.app import main
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.core.errors import GenaudioError, Interrupted, RunError
-from genaudio.core.progress import Progress
 from genaudio.datasets.cache import default_cache
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.mel_statistics import MelStatistics
@@ -26,8 +23,8 @@ from genaudio.evaluation.feature_cache import FeatureCache
 from genaudio.evaluation.feature_settings import feature_settings
 from genaudio.runs.audit.audit import AuditRequest, run_audit
 from genaudio.runs.auditing import audit_paths
-from genaudio.runs.samples import SampleRequest, write_samples
 from genaudio.training.device import resolve_device
+from tests.conftest import gen
 
 RATE = 16000
 
@@ -177,14 +174,6 @@ def test_what_is_fused_or_heard_in_windows_is_heard_once(
     assert sum(heard) == 6 + 40 + 40  # other settings are another key; the measure shares what was fused
 
 
-def gen(*words: object) -> int:
-    try:
-        main([str(word) for word in words])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
-
-
 def test_the_gate_fails_above_the_share_that_is_allowed(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["audit", "--generated", folders / "generated", "--training", folders / "training"]
     command += ["--held-out", folders / "held_out"]
@@ -250,65 +239,6 @@ def test_a_run_is_audited_against_its_dataset(tiny_run: Path, tiny_recipe: Path,
     assert found["statistics"]["calibrated_on"] == "held-out clips"
     assert (tmp_path / "fresh/audit/audit.html").exists()
     assert "<h2>Copy audit</h2>" in (tmp_path / "fresh/report.html").read_text(encoding="utf-8")
-
-
-class Picky:
-    """Calls the clips of these numbers copies of one training clip."""
-
-    facts: ClassVar[dict[str, Any]] = {"training": "sounds"}
-    tries = 3
-
-    def __init__(self, *numbers: int) -> None:
-        self.numbers = numbers
-
-    def copies(self, folder: Path, entries: Any) -> dict[int, AuditedClip]:
-        found = [entry["index"] for entry in entries if entry["index"] in self.numbers]
-        return {index: AuditedClip("", None, "exact copy", 0.9, 0.5, (), ("known.wav",)) for index in found}
-
-
-def test_copies_are_made_anew_from_other_noise_and_the_rest_stays(tiny_run: Path, tmp_path: Path) -> None:
-    model = genaudio.load(tiny_run)
-    request = SampleRequest(("metal", "rain"), 2, model.plan(), seed=7)
-    plain = write_samples(model, request, tmp_path / "plain", Progress())
-    screened = replace(request, screen=Picky(0, 3, 4))  # and 4, which is made in place of 0
-    manifest = write_samples(model, screened, tmp_path / "screened", Progress())
-    assert [(clip["index"], clip["label"]) for clip in manifest["clips"]] == [
-        (1, "metal"),
-        (2, "rain"),
-        (5, "rain"),
-        (6, "metal"),
-    ]
-    assert [(entry["index"], entry["sources"]) for entry in manifest["rejected"]] == [
-        (0, ["known.wav"]),
-        (3, ["known.wav"]),
-        (4, ["known.wav"]),
-    ]
-    for entry in manifest["clips"][:2]:
-        assert (tmp_path / "screened" / entry["file"]).read_bytes() == (tmp_path / "plain" / entry["file"]).read_bytes()
-    for entry in (*manifest["clips"], *manifest["rejected"]):
-        assert (tmp_path / "screened" / entry["file"]).exists()
-    assert "screen" not in plain
-    again = write_samples(model, screened, tmp_path / "screened", Progress())
-    assert again == manifest  # it stands there already
-
-
-def test_a_model_that_makes_nothing_but_copies_is_told_so(tiny_run: Path, tmp_path: Path) -> None:
-    model = genaudio.load(tiny_run)
-    request = SampleRequest(("metal",), 2, model.plan(), seed=7, screen=Picky(*range(100)))  # type: ignore[arg-type]
-    with pytest.raises(RunError, match="2 clips are copies of training clips after 3 tries to make others"):
-        write_samples(model, request, tmp_path / "out", Progress())
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_screen_without_clips_to_calibrate_it_is_refused_before_training(tiny_recipe: Path, tmp_path: Path) -> None:
-    for number, sound in enumerate(clips(0, 3)):
-        (tmp_path / "few").mkdir(exist_ok=True)
-        soundfile.write(tmp_path / "few" / f"{number}.wav", sound, RATE)
-    dataset = f"dataset={{type: folder, root: {tmp_path / 'few'}, sample_rate: 8000, duration: 0.125, test_share: 0.0}}"
-    recipe = genaudio.load_recipe(tiny_recipe, [dataset, "dataset.validation_share=0.0", "sampling.reject_copies=2"])
-    with pytest.raises(RunError, match=r"reject_copies, and 3 training clips\n.*at least 20 .*\n.*reject_copies: 0"):
-        genaudio.run(recipe, tmp_path / "run", quiet=True)
-    assert not (tmp_path / "run/checkpoints").exists()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import genaudio
-from genaudio.cli.app import main
 from genaudio.core.errors import Interrupted
 from genaudio.core.progress import Progress
 from genaudio.core.registry import Entry
@@ -20,15 +19,9 @@ from genaudio.samplers.base import Solver
 from genaudio.samplers.euler import Euler
 from genaudio.samplers.guidance.cfg import CFG
 from genaudio.samplers.schedules.karras import Karras
+from tests.conftest import gen
 
 LIST = [{"type": "cfg", "scale": 3}, {"type": "interval", "low": 0.1, "high": 5}, "rescale"]
-
-
-def gen(*words: object) -> int:
-    """The exit status of `gen` with these words, run in this process."""
-    with pytest.raises(SystemExit) as stop:
-        main([str(word) for word in words])
-    return int(stop.value.code or 0)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import load_file
 
 import genaudio
-from genaudio.cli.app import main
 from genaudio.core.errors import GenaudioError, RunError
 from genaudio.core.files import sha256
 from genaudio.core.seeds import derive_seed
@@ -26,15 +25,9 @@ from genaudio.samplers.guidance.cfg import CFG
 from genaudio.samplers.guidance.interval import Interval
 from genaudio.samplers.guidance.rescale import Rescale
 from genaudio.samplers.schedules.karras import Karras
+from tests.conftest import gen
 
 LIST = [{"type": "cfg", "scale": 3}, {"type": "interval", "low": 0.1, "high": 5}, "rescale"]
-
-
-def gen(*words: object) -> int:
-    """The exit status of `gen` with these words, run in this process."""
-    with pytest.raises(SystemExit) as stop:
-        main([str(word) for word in words])
-    return int(stop.value.code or 0)
 
 
 @pytest.fixture

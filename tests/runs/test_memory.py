@@ -9,12 +9,12 @@ import pytest
 import torch
 
 import genaudio
-from genaudio.cli.app import main
 from genaudio.core.errors import DataError, RunError
 from genaudio.datasets.base import Clip, Clips
 from genaudio.runs.memory import write_memory
 from genaudio.runs.model import Model
 from genaudio.samplers.guidance.memory_file import read_facts, read_items
+from tests.conftest import gen
 
 
 @pytest.fixture
@@ -82,9 +82,7 @@ def test_gen_sample_says_that_the_memory_is_missing(
 ) -> None:
     words = ["sample", tiny_run, "--label", "rain", "--out", tmp_path / "out"]
     words += ["--set", "guidance={type: anti_memorization, memory: no/where}"]
-    with pytest.raises(SystemExit) as stop:
-        main([str(word) for word in words])
-    assert stop.value.code == 2
+    assert gen(*words) == 2
     error = capsys.readouterr().err
     assert "the memory no/where cannot be read" in error
     assert "gen write-memory" in error

@@ -18,6 +18,7 @@ from genaudio.runs.schedule_tuning import TuningRequest, grids_file, plans, tabl
 from genaudio.runs.starts import Starts, reference_plan
 from genaudio.samplers.schedules.tuned_file import read_grids, write_grids
 from genaudio.samplers.tuning import relative_error
+from tests.runs.conftest import Said
 
 
 @pytest.fixture(scope="module")
@@ -81,16 +82,6 @@ def test_equal_requests_give_equal_files_and_each_solver_has_a_grid_of_its_own(m
     tuned(model, first, ("solver=heun",), nfe=(3,), evaluations=20)
     grids = read_grids(first)
     assert [(grid.nfe, grid.solver["type"]) for grid in grids] == [(3, "exponential_integrator"), (3, "heun")]
-
-
-class Said(Progress):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 def tuned_and_told(model: Model, path: Path, texts: tuple[str, ...] = (), **changes):

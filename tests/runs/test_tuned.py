@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import genaudio
-from genaudio.cli.app import main
 from genaudio.core.errors import GenaudioError, RunError
 from genaudio.runs.model import Model, load
 from genaudio.samplers.schedules.explicit import Explicit
 from genaudio.samplers.schedules.tuned import Tuned
 from genaudio.samplers.schedules.tuned_file import TunedGrid, write_grids
+from tests.conftest import gen
 
 LEVELS = (80.0, 4.0, 0.3, 0.002)
 GRID = TunedGrid(4, 4, (*LEVELS, 0.0), {"type": "euler"}, 0.002, 80.0, error=0.01, error_before=0.05)
@@ -31,12 +31,6 @@ def tune(run: Path, *grids: TunedGrid) -> Path:
     path = run / "model" / "schedules.json"
     write_grids(path, grids, load(run, "cpu").card["sha256"])
     return path
-
-
-def gen(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    return int(ended.value.code or 0)
 
 
 def test_the_levels_of_the_grid_are_sampled(run: Path) -> None:

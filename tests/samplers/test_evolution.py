@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from genaudio.samplers.evolution import Evolution
-from genaudio.samplers.grid_search import typical_error
 
 
 def found(function: Callable[[Tensor], float], start: Tensor, rounds: int, seed: int = 0) -> Tensor:
@@ -60,10 +59,3 @@ def test_seeds_matter_and_nothing_else_does() -> None:
     assert torch.equal(found(slanted, start, 5), found(slanted, start, 5))
     assert not torch.equal(found(slanted, start, 5), found(slanted, start, 5, seed=1))
     assert torch.equal(start, torch.zeros(4, dtype=torch.float64))
-
-
-def test_the_error_of_many_items_is_the_geometric_mean_over_blocks() -> None:
-    each = torch.cat([torch.full((256,), 0.01), torch.full((256,), 1.0), torch.full((100,), 50.0)]).double()
-    assert typical_error(each) == pytest.approx(0.1)
-    assert typical_error(each[:300]) == pytest.approx(float(each[:300].square().mean().sqrt()))
-    assert typical_error(torch.zeros(5, dtype=torch.float64)) == 0.0

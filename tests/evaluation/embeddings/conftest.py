@@ -1,4 +1,4 @@
-"""Networks for embeddings: a second spelling of what published ones are made of, and small random CLAP models.
+"""For embeddings: what holds for all, a second spelling of what published ones are made of, small random CLAP models.
 
 The spelling is in NumPy and float64. The models are folders as transformers writes them, and weights under LAION's
 names.
@@ -17,7 +17,10 @@ import torch
 import transformers
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.signal import get_window
 from torch import nn
+
+from genaudio.evaluation.embeddings.base import Embedding
 
 Array = NDArray[np.float64]
 
@@ -79,6 +82,32 @@ class Spelling:
 @pytest.fixture
 def spelling() -> type[Spelling]:
     return Spelling
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return 0.2 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def heard_alike_alone(embedding: Embedding, clips: torch.Tensor, *, atol: float, rtol: float = 0.0) -> None:
+    """A clip has the same features alone and in a batch."""
+    alone = torch.cat([embedding.features(clip[None]) for clip in clips])
+    torch.testing.assert_close(embedding.features(clips), alone, atol=atol, rtol=rtol)
+
+
+def channels_averaged(embedding: Embedding, clips: torch.Tensor, *, atol: float, rtol: float = 0.0) -> None:
+    """Two channels are heard as their mean is."""
+    both = torch.cat([clips + 0.1, clips - 0.1], 1)
+    torch.testing.assert_close(embedding.features(both), embedding.features(clips), atol=atol, rtol=rtol)
+
+
+def layers_of_torchlibrosa(n_fft: int, mel: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The STFT as two convolutions and the filters, as released checkpoints hold them."""
+    matrix = np.fft.fft(np.eye(n_fft))[: n_fft // 2 + 1] * get_window("hann", n_fft, fftbins=True)
+    return {
+        "spectrogram_extractor.stft.conv_real.weight": torch.from_numpy(matrix.real).float()[:, None],
+        "spectrogram_extractor.stft.conv_imag.weight": torch.from_numpy(matrix.imag).float()[:, None],
+        "logmel_extractor.melW": mel,
+    }
 
 
 def clap_model(*, fusion: bool = False, seed: int = 0) -> Any:

@@ -11,6 +11,7 @@ import transformers
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.embeddings.hubert import HuBERT
 from genaudio.evaluation.embeddings.wav2vec2 import Wav2Vec2
+from tests.evaluation.embeddings.conftest import heard_alike_alone
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +56,7 @@ def test_gain_is_heard_where_the_checkpoint_does_not_normalise(folder: Path, cli
 
 
 def test_a_clip_has_the_same_features_alone_and_in_a_batch(folder: Path, clips: torch.Tensor) -> None:
-    embedding = HuBERT(weights=str(folder))
-    alone = torch.cat([embedding.features(clip[None]) for clip in clips])
-    assert embedding.features(clips).numpy() == pytest.approx(alone.numpy(), abs=1e-5)
+    heard_alike_alone(HuBERT(weights=str(folder)), clips, atol=1e-5)
 
 
 def test_the_weights_of_a_relative_are_refused_though_they_fit(folder: Path, clips: torch.Tensor) -> None:

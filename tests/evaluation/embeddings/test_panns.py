@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from scipy.signal import get_window
 
 from genaudio.core.errors import GenaudioError
 from genaudio.core.files import sha256
@@ -17,6 +16,7 @@ from genaudio.evaluation.embeddings import panns
 from genaudio.evaluation.embeddings.networks.front_ends import PANNsLogMel
 from genaudio.evaluation.embeddings.networks.panns import CNN14, WavegramLogmelCNN14
 from genaudio.evaluation.embeddings.panns import VARIANTS, PANNs
+from tests.evaluation.embeddings.conftest import channels_averaged, heard_alike_alone, layers_of_torchlibrosa, noise
 
 Build = Callable[..., PANNs]
 
@@ -39,13 +39,7 @@ def front_of(variant: str) -> PANNsLogMel:
 def checkpoint(variant: str, network: torch.nn.Module) -> dict[str, Any]:
     """In the released format: the weights below `model`, the STFT and the mel filters as layers among them."""
     front = front_of(variant)
-    window = torch.from_numpy(get_window("hann", front.n_fft)).double()
-    matrix = torch.fft.fft(torch.eye(front.n_fft, dtype=torch.float64))[: front.n_fft // 2 + 1] * window
-    layers = {
-        "spectrogram_extractor.stft.conv_real.weight": matrix.real.float()[:, None].clone(),
-        "spectrogram_extractor.stft.conv_imag.weight": matrix.imag.float()[:, None].clone(),
-        "logmel_extractor.melW": front.filters.clone(),
-    }
+    layers = layers_of_torchlibrosa(front.n_fft, front.filters)
     return {"iteration": 600000, "model": {**layers, **network.state_dict()}}
 
 
@@ -61,10 +55,6 @@ def thin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: Any) -> Buil
         return PANNs(**{"variant": variant, "weights": str(tmp_path / f"{variant}.pth"), **fields})
 
     return build
-
-
-def noise(*shape: int, seed: int = 0) -> torch.Tensor:
-    return 0.2 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("variant", list(VARIANTS))
@@ -123,12 +113,8 @@ def test_a_clip_is_heard_the_same_in_any_batch_and_channels_are_averaged(thin: B
     for variant in VARIANTS:
         embedding = thin(variant)
         audio = noise(11, 1, 16000)
-        whole = embedding.features(audio)
-        for number in (0, 7, 10):
-            alone = embedding.features(audio[number : number + 1])
-            torch.testing.assert_close(whole[number : number + 1], alone, rtol=1e-5, atol=1e-6)
-        stereo = torch.cat([audio[:2] + 0.1, audio[:2] - 0.1], 1)
-        torch.testing.assert_close(embedding.features(stereo), whole[:2], rtol=1e-3, atol=1e-3)
+        heard_alike_alone(embedding, audio, rtol=1e-5, atol=1e-6)
+        channels_averaged(embedding, audio[:2], rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(

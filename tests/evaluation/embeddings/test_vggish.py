@@ -17,6 +17,7 @@ from genaudio.evaluation.embeddings import vggish
 from genaudio.evaluation.embeddings.networks.front_ends import VGGishLogMel
 from genaudio.evaluation.embeddings.networks.vggish import VGGishNetwork
 from genaudio.evaluation.embeddings.vggish import VGGish, divided_by_peak
+from tests.evaluation.embeddings.conftest import channels_averaged, heard_alike_alone, noise
 
 Build = Callable[..., VGGish]
 
@@ -30,11 +31,7 @@ def thin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: Any) -> Buil
     return partial(VGGish, weights=str(tmp_path / "vggish.pth"))
 
 
-def noise(*shape: int, seed: int = 0) -> torch.Tensor:
-    return 0.2 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def network_of(embedding: VGGish, spelling: Any) -> torch.nn.Module:
+def network_of(spelling: Any) -> torch.nn.Module:
     return spelling.randomised(VGGishNetwork((2, 3, 4, 5), hidden=9, dimensions=6))  # type: ignore[no-any-return]
 
 
@@ -45,7 +42,7 @@ def test_examples_are_96_frames_one_after_the_other(thin: Build, spelling: Any) 
     found = embedding.features(audio)
     assert found.shape == (2, 1 + (48000 - 15600) // 15360, 6)
     assert (found.dtype, found.device.type) == (torch.float64, "cpu")
-    network, log_mel = network_of(embedding, spelling), VGGishLogMel()
+    network, log_mel = network_of(spelling), VGGishLogMel()
     for number in range(found.shape[1]):
         part = audio[:, 0, 15360 * number : 15360 * number + 15600]
         expected = network(log_mel(part)).detach().double()
@@ -87,7 +84,7 @@ def test_the_protocol_of_dcase_2023_task_7_is_followed(length: int, thin: Build,
     pcm = (noise(length).clamp(-1, 0.3) * 20000).round().short()  # the largest magnitude is negative
     pcm[length // 3] = -32768
     found = embedding.features((pcm.float() / 32768)[None, None])[0]
-    expected = dcase_evaluator(pcm.numpy(), network_of(embedding, spelling))
+    expected = dcase_evaluator(pcm.numpy(), network_of(spelling))
     assert found.shape == (1 + (length - 16000) // 8000, 6)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -117,12 +114,8 @@ def test_the_last_relu_is_applied_on_demand(thin: Build) -> None:
 def test_a_clip_is_heard_the_same_in_any_batch_and_channels_are_averaged(thin: Build) -> None:
     embedding = thin()
     audio = noise(70, 1, 16000)
-    whole = embedding.features(audio)
-    for number in (0, 33, 69):
-        alone = embedding.features(audio[number : number + 1])
-        torch.testing.assert_close(whole[number : number + 1], alone, rtol=1e-5, atol=1e-6)
-    stereo = torch.cat([audio[:3] + 0.1, audio[:3] - 0.1], 1)
-    torch.testing.assert_close(embedding.features(stereo), whole[:3], rtol=1e-4, atol=1e-4)
+    heard_alike_alone(embedding, audio, rtol=1e-5, atol=1e-6)
+    channels_averaged(embedding, audio[:3], rtol=1e-4, atol=1e-4)
 
 
 def test_clips_below_one_example_are_refused(thin: Build) -> None:

@@ -11,7 +11,6 @@ import torch
 
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.bootstrap import centred_interval, half_draws
-from genaudio.evaluation.distances import squared_distances
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.frechet import Moments
 from genaudio.evaluation.metrics import kad
@@ -104,13 +103,6 @@ def test_the_interval_holds_the_truth_of_a_shift(gaussian_set: Any) -> None:
         found = KAD(draws=60).measure(gaussian_set(100, seed, shift=0.5), gaussian_set(100, 500 + seed))
         inside += found.interval[0] <= truth <= found.interval[1]
     assert inside >= 34
-
-
-def test_distances_of_equal_rows_are_0_far_from_the_origin() -> None:
-    x = 1e3 + torch.randn(20, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    found = squared_distances(x, x[:7])
-    assert bool((found[:7].diagonal() == 0).all())
-    assert (found - torch.cdist(x, x[:7], compute_mode="donot_use_mm_for_euclid_dist") ** 2).abs().max() < 1e-9
 
 
 def test_what_has_no_bandwidth_or_no_clips_is_refused(gaussian_set: Any) -> None:

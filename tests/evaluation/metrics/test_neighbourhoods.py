@@ -9,7 +9,6 @@ import torch
 
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.feature_set import FeatureSet
-from genaudio.evaluation.manifold import radii, within
 from genaudio.evaluation.metrics.coverage import Coverage
 from genaudio.evaluation.metrics.density import Density
 from genaudio.evaluation.metrics.neighbourhood import Neighbourhood
@@ -34,13 +33,6 @@ def test_on_a_line_by_hand() -> None:
     assert density == pytest.approx((2 + 1 + 0) / 3)  # 2 is in the balls of 1 and 3, 2.5 in that of 3
     assert coverage == pytest.approx(2 / 4)  # the balls of 1 and 3 hold one; 7 reaches to 3, not to 2.5
     assert recall == pytest.approx(2 / 4)  # 3 is 0.5 from 2.5, 7 within 17.5 of 20; 1 is 1 from 2
-
-
-def test_radii_reach_to_the_kth_other_clip_and_copies_count() -> None:
-    places = torch.tensor([[0.0], [1.0], [1.0], [5.0]], dtype=torch.float64)
-    assert radii(places, 1, "real").tolist() == [1, 0, 0, 16]
-    assert radii(places, 2, "real").tolist() == [1, 1, 1, 16]
-    assert within(places, radii(places, 1, "real"), places).diagonal().all()
 
 
 def test_sets_of_one_distribution_have_their_expected_values(gaussian_set: Any) -> None:

@@ -10,16 +10,9 @@ import pytest
 import soundfile
 import torch
 
-from genaudio.cli.app import main
 from genaudio.core.errors import RunError
 from genaudio.runs.editing.noise_file import NoiseSource, read_noise, write_noise
-
-
-def gen(*words: object) -> int:
-    """The exit status of `gen` with these words, run in this process."""
-    with pytest.raises(SystemExit) as stop:
-        main([str(word) for word in words])
-    return int(stop.value.code or 0)
+from tests.conftest import gen
 
 
 @pytest.fixture

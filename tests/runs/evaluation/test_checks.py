@@ -12,12 +12,9 @@ import genaudio
 from genaudio.core.errors import GenaudioError, RecipeError
 from genaudio.runs.evaluating import evaluate
 from genaudio.runs.evaluation.checks import check_recipe
+from tests.runs.evaluation.conftest import tiny
 
 CLASSIFIER = "embedding={type: classifier, steps: 5}"
-
-
-def tiny(recipe: Path, *changes: str) -> genaudio.Recipe:
-    return genaudio.load_recipe(recipe, changes)
 
 
 def refused(recipe: genaudio.Recipe, run: Path) -> str:
@@ -108,15 +105,10 @@ def test_what_an_evaluation_while_training_lacks_is_said_before_it(
     assert said.startswith("metric")
 
 
-def test_where_nothing_is_held_out_a_metric_of_classes_is_refused(tiny_recipe: Path, tmp_path: Path) -> None:
-    for label in ("a", "b"):
-        sounds = tmp_path / "data" / label
-        sounds.mkdir(parents=True)
-        for number in range(4):
-            _write_noise(sounds / f"{number}.wav", seed=number + 10 * (label == "b"))
-    dataset = f"{{type: folder, root: '{tmp_path / 'data'}', sample_rate: 8000, duration: 0.125"
-    dataset += ", validation_share: 0, test_share: 0}"
-    changes = [f"dataset={dataset}", CLASSIFIER, "metric=inception_score", "evaluation.every=5"]
+def test_where_nothing_is_held_out_a_metric_of_classes_is_refused(
+    tiny_recipe: Path, nothing_held_out: str, tmp_path: Path
+) -> None:
+    changes = [nothing_held_out, CLASSIFIER, "metric=inception_score", "evaluation.every=5"]
     said = refused(tiny(tiny_recipe, *changes), tmp_path / "run")
     assert "there will be no classifier: no clips are held out of training" in said
     assert "mel_statistics tells no classes apart" in said
@@ -130,10 +122,3 @@ def test_what_the_evaluation_after_training_will_leave_out_is_said_before_it(
     said = capsys.readouterr().err
     assert said.index("note: kad will be left out: 2 clips for `kad`") < said.index("train: 0.0")
     assert "fad will be left out" not in said
-
-
-def _write_noise(path: Path, seed: int) -> None:
-    import numpy as np
-    import soundfile
-
-    soundfile.write(path, 0.1 * np.random.default_rng(seed).standard_normal(1000), 8000)

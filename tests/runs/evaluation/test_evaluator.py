@@ -14,7 +14,6 @@ import soundfile
 
 import genaudio
 from genaudio.core.errors import GenaudioError
-from genaudio.core.progress import Progress
 from genaudio.evaluation.clip_features import clip_features
 from genaudio.evaluation.clip_set import ClipSet
 from genaudio.evaluation.embeddings.mel_statistics import MelStatistics
@@ -26,6 +25,7 @@ from genaudio.runs.evaluation.evaluator import EvaluationRequest, Evaluator
 from genaudio.runs.evaluation.notes import notes_on
 from genaudio.runs.evaluation.sources import dataset_clips
 from genaudio.runs.evaluation.table import text
+from tests.runs.conftest import Said
 
 RATE = 8000
 MEL = MelStatistics(rate=RATE, bands=4)
@@ -101,14 +101,6 @@ def real(tmp_path):
 
 def request(generated, reference, metrics, **options):
     return EvaluationRequest(generated, reference, metrics, options.pop("embedding", MEL), **options)
-
-
-class Said(Progress):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, text):
-        self.lines.append(text)
 
 
 def test_results_are_those_of_the_metric_with_a_card_of_how(generated, real):

@@ -13,18 +13,10 @@ import genaudio
 from genaudio.core.errors import GenaudioError, PluginError
 from genaudio.runs.evaluating import evaluate
 from genaudio.training.log import read_metrics
+from tests.runs.evaluation.conftest import results_of, tiny
 
 EVERY = ["evaluation.every=5", "evaluation.clips_per_class=2"]
 MEL = "{type: mel_statistics, rate: 8000, bands: 4}"
-
-
-def tiny(recipe: Path, *changes: str) -> genaudio.Recipe:
-    return genaudio.load_recipe(recipe, changes)
-
-
-def results_of(run: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((run / "evaluation/results.json").read_text())
-    return found
 
 
 def again(tiny_run: Path, tiny_recipe: Path, folder: Path, *changes: str) -> dict[str, Any]:

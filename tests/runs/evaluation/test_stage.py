@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import soundfile
 from safetensors.torch import load_file
@@ -18,19 +17,11 @@ from genaudio.evaluation.classifier import Classifier
 from genaudio.runs.evaluating import evaluate
 from genaudio.runs.evaluation.recipe import best_by, metrics_of
 from genaudio.training.log import read_metrics
-
-
-def results_of(run: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((run / "evaluation/results.json").read_text())
-    return found
+from tests.runs.evaluation.conftest import results_of, tiny
 
 
 def measured(run: Path) -> dict[int, float]:
     return {int(row["step"]): row["metric/fad"] for row in read_metrics(run / "metrics.jsonl") if "metric/fad" in row}
-
-
-def tiny(recipe: Path, *changes: str) -> genaudio.Recipe:
-    return genaudio.load_recipe(recipe, changes)
 
 
 def test_a_run_measures_its_samples_beside_its_training_clips(tiny_run: Path) -> None:
@@ -92,16 +83,10 @@ def test_an_embedding_that_cannot_hear_the_clips_is_said_before_training(tiny_re
         assert not (tmp_path / "run/recipe.yaml").exists()
 
 
-def test_where_nothing_is_held_out_mel_statistics_stand_in_for_a_classifier(tiny_recipe: Path, tmp_path: Path) -> None:
-    generator = np.random.default_rng(0)
-    for label in ("a", "b"):
-        (tmp_path / "data" / label).mkdir(parents=True)
-        for number in range(6):
-            sound = 0.1 * generator.standard_normal(1000)
-            soundfile.write(tmp_path / "data" / label / f"{number}.wav", sound, 8000)
-    dataset = f"{{type: folder, root: '{tmp_path / 'data'}', sample_rate: 8000, duration: 0.125"
-    dataset += ", validation_share: 0, test_share: 0}"
-    run = genaudio.run(tiny(tiny_recipe, f"dataset={dataset}", "embedding=classifier"), tmp_path / "run", quiet=True)
+def test_where_nothing_is_held_out_mel_statistics_stand_in_for_a_classifier(
+    tiny_recipe: Path, nothing_held_out: str, tmp_path: Path
+) -> None:
+    run = genaudio.run(tiny(tiny_recipe, nothing_held_out, "embedding=classifier"), tmp_path / "run", quiet=True)
     results = results_of(run)
     assert results["metrics"][0]["card"]["embedding"] == "mel_statistics"
     assert any("no clips are held out of training" in note for note in results["notes"])

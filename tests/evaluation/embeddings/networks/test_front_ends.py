@@ -9,6 +9,7 @@ from scipy.signal import get_window
 
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.embeddings.networks.front_ends import PANNsLogMel, VGGishLogMel
+from tests.evaluation.embeddings.conftest import layers_of_torchlibrosa
 
 
 def clip(length: int, seed: int = 0) -> torch.Tensor:
@@ -88,16 +89,6 @@ def test_the_filters_of_panns_are_torchaudios_of_slaney(rate: int, n_fft: int, h
         n_fft // 2 + 1, 50.0, highest, 64, rate, norm="slaney", mel_scale="slaney"
     )
     torch.testing.assert_close(PANNsLogMel(rate, n_fft, 160, highest).filters, theirs, atol=1e-6, rtol=1e-3)
-
-
-def layers_of_torchlibrosa(n_fft: int, mel: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The STFT as two convolutions and the filters, as released checkpoints hold them."""
-    matrix = np.fft.fft(np.eye(n_fft))[: n_fft // 2 + 1] * get_window("hann", n_fft, fftbins=True)
-    return {
-        "spectrogram_extractor.stft.conv_real.weight": torch.from_numpy(matrix.real).float()[:, None],
-        "spectrogram_extractor.stft.conv_imag.weight": torch.from_numpy(matrix.imag).float()[:, None],
-        "logmel_extractor.melW": mel,
-    }
 
 
 def test_the_front_end_in_a_checkpoint_must_be_the_one_that_is_computed() -> None:

@@ -23,6 +23,7 @@ from genaudio.evaluation.embeddings.encodec import EnCodec
 from genaudio.evaluation.embeddings.weights.huggingface import find_checkpoint, in_parts, quiet
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.measuring import embedding_card
+from tests.evaluation.embeddings.weights.conftest import Malice
 
 CLIP = 0.1 * torch.randn(1, 1, 3200, generator=torch.Generator().manual_seed(1))
 
@@ -72,11 +73,7 @@ def test_a_checkpoint_of_before_safetensors_is_read_and_nothing_in_it_is_run(fol
     assert torch.equal(embedding.features(CLIP), EnCodec(weights=str(folder)).features(CLIP))
     assert embedding.weights_sha256 == digest(old / "pytorch_model.bin")
 
-    class Malice:
-        def __reduce__(self) -> Any:
-            return Path.touch, (tmp_path / "was here",)
-
-    torch.save({"encoder": Malice()}, old / "pytorch_model.bin")
+    torch.save({"encoder": Malice(tmp_path / "was here")}, old / "pytorch_model.bin")
     with pytest.raises(GenaudioError, match="cannot be loaded"):
         EnCodec(weights=str(old)).features(CLIP)
     assert not (tmp_path / "was here").exists()

@@ -15,6 +15,7 @@ from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.embeddings.clap import CLAP
 from genaudio.evaluation.embeddings.weights.laion_checkpoint import load_laion
 from genaudio.evaluation.measuring import embedding_card
+from tests.evaluation.embeddings.weights.conftest import Malice
 
 TEXTS = ["rain", "a dog barks at a passing car, again and again"]
 
@@ -87,11 +88,7 @@ def test_sizes_are_read_off_the_weights(state: dict[str, Any], tmp_path: Path) -
 
 
 def test_a_file_that_would_run_something_is_refused_and_not_run(state: dict[str, Any], tmp_path: Path) -> None:
-    class Malice:
-        def __reduce__(self) -> Any:
-            return Path.touch, (tmp_path / "was here",)
-
-    torch.save({"state_dict": state, "epoch": Malice()}, tmp_path / "malice.pt")
+    torch.save({"state_dict": state, "epoch": Malice(tmp_path / "was here")}, tmp_path / "malice.pt")
     with pytest.raises(GenaudioError, match=r"malice\.pt cannot be read: .*\n.*nothing in it but weights and numbers"):
         load_laion(tmp_path / "malice.pt")
     assert not (tmp_path / "was here").exists()

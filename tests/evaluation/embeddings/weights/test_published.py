@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from torch import nn
 
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.embeddings.weights.published import PublishedWeights, fill, read_weights, weights_file
+from tests.evaluation.embeddings.weights.conftest import Malice
 
 
 @pytest.fixture
@@ -48,16 +47,8 @@ def test_what_numpy_left_in_a_checkpoint_is_passed_over(
         torch.load(path, weights_only=True)
 
 
-class _Bomb:
-    def __init__(self, victim: Path) -> None:
-        self.victim = victim
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.victim),)
-
-
 def test_nothing_in_a_file_is_run(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
-    torch.save({"model": state, "bomb": _Bomb(tmp_path / "run")}, tmp_path / "bad.pth")
+    torch.save({"model": state, "bomb": Malice(tmp_path / "run")}, tmp_path / "bad.pth")
     with pytest.raises(GenaudioError, match=r"bad.pth cannot be read as weights: .*\n.*safetensors"):
         read_weights(tmp_path / "bad.pth")
     assert not (tmp_path / "run").exists()
