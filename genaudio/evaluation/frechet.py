@@ -88,9 +88,7 @@ class Gaussian:
             )
         if not (mean.sum() + covariance.sum()).isfinite():
             raise GenaudioError(f"{name} moments have values that are not finite", expected="finite moments")
-        if not torch.equal(covariance, covariance.mT) and float(
-            (covariance - covariance.mT).abs().max()
-        ) > _ASYMMETRY * float(covariance.abs().max()):
+        if not _symmetric(covariance):
             raise GenaudioError(f"the {name} covariance is not symmetric", expected="a covariance")
         return cls(mean, covariance=covariance)
 
@@ -189,6 +187,14 @@ def checked_features(features: Tensor, name: str) -> Tensor:
             mend="look for clips that are empty or not finite",
         )
     return double
+
+
+def _symmetric(covariance: Tensor) -> bool:
+    """Whether it is, to rounding; equality, the usual case, is quicker to see."""
+    if torch.equal(covariance, covariance.mT):
+        return True
+    difference = (covariance - covariance.mT).abs().max()
+    return float(difference) <= _ASYMMETRY * float(covariance.abs().max())
 
 
 def _congruent(lower: Tensor, covariance: Tensor) -> Tensor:

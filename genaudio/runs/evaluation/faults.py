@@ -22,10 +22,9 @@ def named(kind: str, component: Component) -> Iterator[None]:
         raise
     except Exception as error:
         entry = registry().entry(kind, registry().name_of(kind, component))
+        said = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise PluginError(
-            f"the {kind} {entry.name} of {entry.distribution} raised {type(error).__name__}: {error}".partition("\n")[
-                0
-            ],
+            f"the {kind} {entry.name} of {entry.distribution} raised {said}",
             expected="a result, or a GenaudioError that says what is wrong",
             mend=f"report this to the authors of {entry.distribution}; gen --debug shows where it is",
         ) from error
