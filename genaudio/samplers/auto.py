@@ -16,7 +16,7 @@ _FINE = 128  # steps from which on the start keeps the order; below, its evaluat
 
 
 class Auto(Solver):
-    """An exponential integrator on velocity prediction, the rest of it chosen by the number of evaluations.
+    """An exponential integrator on velocity prediction, the rest chosen by the evaluations and the size of an item.
 
     The choice (`genaudio/samplers/defaults.py`) is from docs/solver-laboratory.md and goes with `schedule: auto`. A
     manifest names what was chosen. With guidance that is strong and steps that are few, a lower order is safer:

@@ -67,9 +67,8 @@ def tune(
 
     `x` (items, ...) lies at the noise level `start[0]`, which stays; `reference` is where it ends at sigma = 0. The
     last level above 0 stays too, or moves within `lowest`. Further searches start from Karras' grids, down to the last
-    level and to the middle of `lowest`. The grid is
-    chosen among all starts and what the search found, by the error on `held_out` (without it, on `x` itself).
-    `measure` makes one error of the items' errors (items,), here and there.
+    level and to the middle of `lowest`. The grid is chosen among all starts and what the search found, by the error on
+    `held_out` (without it, on `x` itself). `measure` makes one error of the items' errors (items,), here and there.
 
     `on_solve(solves, error)` hears of each of at most `max_solves` solves of the batch, and of the least error so far;
     where `stop()` says so the search ends early, and the best so far is chosen. Equal arguments give equal grids.

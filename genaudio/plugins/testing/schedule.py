@@ -16,8 +16,7 @@ SIGMA_DATA = 0.5  # for a schedule that leaves it open
 
 
 def check_schedule(schedule: Schedule, ranges: Sequence[tuple[float, float]] = SIGMA_RANGES) -> None:
-    """Check a schedule: its length, float64 on the CPU, descending from sigma_max to sigma_min (or a
-    level above it), then to 0.
+    """Check a schedule: length, float64 on the CPU, falling from sigma_max to sigma_min or a level above it, then to 0.
 
     `ranges` are the pairs (sigma_min, sigma_max) that it is asked for; one that is made for certain levels needs its
     own. One that is made for a number of steps is asked for that number alone.

@@ -13,9 +13,10 @@ from genaudio.samplers.schedules.sinh import Sinh
 
 
 class Auto(Schedule):
-    """A `sinh` schedule whose centre and widths are chosen by the number of evaluations; goes with `solver: auto`.
+    """A `sinh` schedule chosen by the number of evaluations and the size of an item; goes with `solver: auto`.
 
     The choice (`genaudio/samplers/defaults.py`) is from docs/solver-laboratory.md. A manifest names what was chosen.
+    Its last level above 0 may lie above sigma_min.
     """
 
     sigma_data: float | Literal["auto"] = parameter(

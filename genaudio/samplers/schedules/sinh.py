@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from genaudio.core.component import parameter
-from genaudio.samplers.schedules.base import ScaledSchedule, check_range
+from genaudio.samplers.schedules.base import ScaledSchedule
 
 
 class Sinh(ScaledSchedule):
@@ -30,7 +30,6 @@ class Sinh(ScaledSchedule):
 
     def sigmas(self, num_steps: int, sigma_min: float, sigma_max: float) -> Tensor:
         """`num_steps` levels from `sigma_max` down to the last one, which is `lowest` or `sigma_min`, then 0."""
-        check_range(num_steps, sigma_min, sigma_max)
         last = self.lowest * self._scale
         return super().sigmas(num_steps, last if sigma_min < last < sigma_max else sigma_min, sigma_max)
 
