@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genaudio.audit.result import AuditedClip, AuditResult, Match
+from genaudio.audit.result import AuditedClip, AuditResult, Match, Verdict
 from genaudio.core.files import write_text
 from genaudio.reports import audio, html, spectrogram
 
 _COLOURS = ("#35c4e8", "#f2b134", "#7bd66a", "#ff7a90", "#b79cff")  # told apart on the dark pictures, and by number
+_TITLES: Mapping[Verdict, str] = {"exact copy": "Exact copies", "stitching copy": "Stitching copies", "new": "New"}
 
 
 @dataclass(frozen=True)
@@ -181,10 +182,9 @@ def _marks(match: Match, number: int, seconds: float, *, generated: bool) -> lis
 def _tiles(result: AuditResult) -> list[dict[str, str]]:
     count = len(result.clips)
     tiles = [{"title": "Clips audited", "figure": f"{count:,}", "detail": ""}]
-    for verdict in ("exact copy", "stitching copy", "new"):
+    for verdict, title in _TITLES.items():
         found = sum(clip.verdict == verdict for clip in result.clips)
         share = f"{100 * found / count:.3g}%" if count else ""
-        title = {"exact copy": "Exact copies", "stitching copy": "Stitching copies", "new": "New"}[verdict]
         tiles.append({"title": title, "figure": f"{found:,}", "detail": share})
     return tiles
 

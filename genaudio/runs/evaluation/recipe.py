@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from genaudio.runs.pipeline import RunContext
 
 SPLITS = ("train", "validation", "test")
+NO_CLASSES = "the dataset has no classes to train a classifier on"
 _EVERY, _BEST_BY = "evaluation.every", "evaluation.best_by"
 
 
@@ -121,7 +122,7 @@ def run_embedding(context: RunContext) -> tuple[Embedding, tuple[str, ...]]:
     if not isinstance(embedding, ClassifierEmbedding) or embedding.weights is not None:
         return embedding, ()
     if len(context.clips("train").classes) < 2:
-        return _without_classifier(context, "the dataset has no classes to train a classifier on")
+        return _without_classifier(context, NO_CLASSES)
     request = ClassifierRequest(embedding.steps, embedding.seed, recipe.device, snrs=(20.0,))
     if not _is_of(folder, recipe, request):
         context.progress.say(f"training a classifier to evaluate with, {request.steps} steps, kept in {folder}")

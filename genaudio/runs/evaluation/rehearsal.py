@@ -26,7 +26,7 @@ from genaudio.plugins.manager import registry
 from genaudio.runs.blocks import describe
 from genaudio.runs.evaluation.faults import named
 from genaudio.runs.evaluation.needs import embedding_for, is_untrained, lack
-from genaudio.runs.evaluation.recipe import metric_paths, metrics_of, reference_of, without_draws
+from genaudio.runs.evaluation.recipe import NO_CLASSES, metric_paths, metrics_of, reference_of, without_draws
 from genaudio.runs.evaluation.sources import spelled_alike
 from genaudio.runs.recipe_sampling import sampling_labels
 from genaudio.runs.samples import file_name
@@ -146,7 +146,7 @@ class _Scene:
     def _no_classifier(self, metric: Metric) -> str:
         """Why there will be no classifier of the dataset; empty where there will be one, or none is needed."""
         if len(self.context.clips("train").classes) < 2:
-            return "the dataset has no classes to train a classifier on"
+            return NO_CLASSES
         return self._nothing_held_out if metric.needs == "log_probabilities" else ""
 
     @cached_property
