@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from genaudio.core.component import parameter
-from genaudio.samplers.schedules.base import ScaledSchedule
+from genaudio.samplers.schedules.base import ScaledSchedule, check_range
 
 
 class Sinh(ScaledSchedule):
@@ -30,6 +30,7 @@ class Sinh(ScaledSchedule):
 
     def sigmas(self, num_steps: int, sigma_min: float, sigma_max: float) -> Tensor:
         """`num_steps` levels from `sigma_max` down to the last one, which is `lowest` or `sigma_min`, then 0."""
+        check_range(num_steps, sigma_min, sigma_max)  # as given: `lowest` may hide what is wrong with sigma_min
         last = self.lowest * self._scale
         return super().sigmas(num_steps, last if sigma_min < last < sigma_max else sigma_min, sigma_max)
 
