@@ -253,7 +253,7 @@ class Compared:
 
 
 def digits(fsdd: ClipSet) -> None:
-    """1,200 training clips, 300 to calibrate with, 300 others; copies of 70 training clips."""
+    """1,200 training clips, 300 to calibrate with, 300 others; copies of 71 training clips."""
     clips = [replace(clip, label=clip.path.name[0]) for clip in fsdd.clips]
 
     def of_takes(first: int, last: int) -> ClipSet:

@@ -13,7 +13,7 @@ from genaudio.audit.spans import span
 from genaudio.core.audit_settings import AuditSettings
 from genaudio.evaluation.audio_clip import AudioClip
 
-_WHOLE = 0.5  # share of the score of a whole copy; unrelated clips stay below 0.3
+_WHOLE = 0.5  # share of the score of a whole copy
 _SAME_COSINE, _SAME_SHARE = 0.95, 0.9  # alike from end to end: the same sound, whatever is usual in its class
 
 

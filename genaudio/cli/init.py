@@ -14,7 +14,7 @@ STARTER = """\
 # A recipe: everything that a run depends on. Whatever is left out takes its default.
 #
 #   gen check {file} --resolved     every value, and where it came from
-#   gen run {file}                  train, sample, report
+#   gen run {file}                  train, sample, evaluate, audit, report
 #   gen list, gen describe KIND NAME    what may be written here
 #
 version: 1

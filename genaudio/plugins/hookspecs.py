@@ -36,7 +36,7 @@ def genaudio_step_end(step: int, metrics: dict[str, Any]) -> None:
 
 @hookspec
 def genaudio_stage_end(stage: str, directory: Path) -> None:
-    """A stage of a run (train, sample, report) has ended; its files are in `directory`."""
+    """A stage of a run (train, sample, evaluate, audit, report) has ended; its files are in `directory`."""
 
 
 @hookspec
