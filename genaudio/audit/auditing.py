@@ -59,7 +59,10 @@ def audit(
             progress=progress,
         ).audit(generated)
     except UnusableClipsError:
-        clips = [clip for one in (training, held_out, generated) if one is not None for clip in one.clips]
+        sets = [one.clips for one in (training, held_out, generated) if one is not None]
+        clips = list(
+            {(clip.path, clip.name): clip for some in sets for clip in some}.values()
+        )  # a set may be given twice
         wrong = unreadable(clips, (settings or AuditSettings()).sample_rate)
         if not wrong:
             raise

@@ -249,6 +249,8 @@ def test_all_files_that_cannot_be_read_are_named_at_once(
     many = ClipSet(tmp_path, tuple(SoundFile(tmp_path / "g.wav", str(n), None) for n in range(7)))
     with pytest.raises(DataError, match=r"7 of .* clips cannot be used: .*; and 2 more"):
         audit(many, training, held_out=held_out, settings=SETTINGS)
+    with pytest.raises(DataError, match=r"^7 of 7 clips cannot be used"):  # each counts once
+        audit(many, many, settings=SETTINGS)
 
 
 def test_the_same_clip_is_a_copy_however_alike_the_training_clips_are(clip_set: Callable[..., ClipSet]) -> None:

@@ -184,6 +184,8 @@ def test_the_gate_fails_above_the_share_that_is_allowed(folders: Path, capsys: p
 
 
 def test_settings_are_checked_like_a_recipe(folders: Path) -> None:
+    with pytest.raises(RunError, match=r"--set evidence=2  evidence\n +given +2"):
+        audit_paths(folders / "generated", folders / "training", settings=["evidence=2"])
     with pytest.raises(RunError, match="unknown key 'false_alarm'") as raised:
         audit_paths(folders / "generated", folders / "training", settings=["false_alarm=0.1"])
     assert "did you mean" in str(raised.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -81,7 +82,9 @@ def audit_settings(texts: Sequence[str]) -> AuditSettings:
     try:
         return AuditSettings.model_validate(changed.data)
     except ValidationError as error:
-        raise RunError.of(problems_of(error, changed.data, AuditSettings)) from None
+        places = {".".join(map(str, path)): one.position for path, one in changed.set_by.items()}
+        problems = problems_of(error, changed.data, AuditSettings)
+        raise RunError.of([replace(one, position=places.get(one.path)) for one in problems]) from None
 
 
 def chosen_embedding(text: str | None) -> Embedding:
