@@ -24,11 +24,13 @@ def check(
     from genaudio.core.yaml_positions import Path_
     from genaudio.core.yaml_writer import to_yaml
     from genaudio.runs.evaluation.checks import check_recipe
+    from genaudio.runs.recipe_sampling import check_sampler
 
     loaded: LoadedRecipe = open_recipe(recipe, set_ or ())
     for notice in loaded.notices:
         typer.echo(notice, err=True)
     with loaded.placing():
+        check_sampler(loaded.recipe)
         left_out = check_recipe(loaded.recipe)
     for problem in loaded.placed(left_out):
         typer.echo(problem, err=True)

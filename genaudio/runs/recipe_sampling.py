@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from genaudio.core.errors import RunError
+from genaudio.core.errors import RunError, problems_at
 from genaudio.core.registry import suggestion
 from genaudio.runs.guidance import GuidanceBlock, without_condition
 from genaudio.runs.sampling import SamplingPlan
+from genaudio.runs.tuned import is_open
 
 if TYPE_CHECKING:
     from genaudio.core.recipe import Recipe
@@ -20,7 +21,12 @@ def guidance_of(recipe: Recipe, *, conditional: bool) -> GuidanceBlock:
 
 
 def sampling_plan(
-    recipe: Recipe, schedule: Schedule, *, conditional: bool, dimensions: int, sigma_data: float = 0.5
+    recipe: Recipe,
+    schedule: Schedule,
+    *,
+    conditional: bool,
+    dimensions: int | None = None,
+    sigma_data: float = 0.5,
 ) -> SamplingPlan:
     """How the recipe samples; before training, when `sigma_data` is not known, only good for checking the budget."""
     budget = recipe.sampling
@@ -33,6 +39,21 @@ def sampling_plan(
         nfe=budget.nfe,
         num_steps=budget.num_steps,
     )
+
+
+def check_sampler(recipe: Recipe) -> None:
+    """Raise what is wrong between solver, schedule and budget, with paths of the recipe's values.
+
+    A `tuned` schedule whose grids are the model's to give is passed over.
+    """
+    schedule, preconditioner = recipe.schedule, recipe.preconditioner
+    with problems_at("schedule"):
+        _ = schedule.steps  # reads a tuned one's file
+    with problems_at("sampling.nfe"):
+        plan = sampling_plan(recipe, schedule, conditional=True)
+    if not is_open(schedule):
+        with problems_at("schedule"):
+            plan.schedule.sigmas(plan.num_steps, preconditioner.sigma_min, preconditioner.sigma_max)
 
 
 def sampling_labels(recipe: Recipe, classes: tuple[str, ...]) -> tuple[str | None, ...]:

@@ -14,7 +14,7 @@ from genaudio.runs.evaluation.recipe import choice_of
 from genaudio.runs.evaluation.stage import evaluate, periodic_evaluation
 from genaudio.runs.guidance import check_memories, check_weak_model, weak_paths
 from genaudio.runs.model import AudioFormat, Model, load, load_weak, pack
-from genaudio.runs.recipe_sampling import guidance_of, sampling_labels, sampling_plan
+from genaudio.runs.recipe_sampling import check_sampler, guidance_of, sampling_labels, sampling_plan
 from genaudio.runs.report_stage import report
 from genaudio.runs.samples import SampleRequest, write_samples
 from genaudio.runs.tuned import is_open
@@ -44,18 +44,18 @@ def check(context: RunContext, *, training: bool, sampling: bool) -> None:
     clips = context.clips("train")
     conditioner = _conditioner(recipe, clips)
     sampling_labels(recipe, clips.classes if conditioner else ())
-    shape = recipe.representation.shape(clips.length, clips.channels)
-    plan = sampling_plan(recipe, recipe.schedule, conditional=conditioner is not None, dimensions=math.prod(shape))
-    if not is_open(plan.schedule):
-        plan.schedule.sigmas(plan.num_steps, recipe.preconditioner.sigma_min, recipe.preconditioner.sigma_max)
+    check_sampler(recipe)
+    if training and sampling and is_open(recipe.schedule):
+        context.progress.say("note: schedule tuned: after training, `gen tune-schedule` has to come before samples")
     _untrained(recipe, clips)
     check_evaluation(context, training=training)
     if not sampling:
         return
     check_screen(context)
     audio = AudioFormat(clips.sample_rate, clips.channels, clips.length)
-    check_memories(plan.guidance, recipe.representation, audio)
-    for path in weak_paths(plan.guidance):
+    guidance = guidance_of(recipe, conditional=conditioner is not None)
+    check_memories(guidance, recipe.representation, audio)
+    for path in weak_paths(guidance):
         weak = load_weak(path, "cpu")
         check_weak_model(path, weak, recipe.representation, audio, clips.classes, conditional=conditioner is not None)
 

@@ -18,6 +18,8 @@ _FINE = 128  # steps from which on the start keeps the order; below, its evaluat
 class Auto(Solver):
     """An exponential integrator on velocity prediction, the rest chosen by the evaluations and the size of an item.
 
+    One evaluation a step, order 3 to 5; from 128 steps on 6 more evaluations, so that the start keeps the order.
+
     The choice (`genaudio/samplers/defaults.py`) is from docs/solver-laboratory.md and goes with `schedule: auto`. A
     manifest names what was chosen. With guidance that is strong and steps that are few, a lower order is safer:
     `solver: {type: exponential_integrator, prediction: velocity, order: 2}`.

@@ -17,8 +17,11 @@ from genaudio.samplers.warmup import DESCRIPTION, Warmup, multistep_evaluations,
 class DPM(StagedSolver):
     """DPM-Solver++ (data prediction) and DPM-Solver (noise prediction), multistep (2M, 3M) or singlestep (2S, 3S).
 
+    Order 1 to 3; multistep takes one evaluation a step and what the warm-up takes more, singlestep `order` a step.
+
     The published third-order multistep formula takes half of the second difference that its derivation calls for, and
-    converges with order 2. Here it is the true one; `published: true` gives the other, to compare with its figures.
+    converges with order 2. Here it is the true one; `published: true` gives the other, to compare with its figures
+    (its second step is the published 2M, where k-diffusion's 3M has exact weights already).
     The published second-order formulas differ from exactly integrated ones within their order, and are kept. On noise
     prediction, 2S and 3S are DPM-Solver-2 and -3 (arXiv 2206.00927, Algorithms 1 and 2), with the same caveats.
     """

@@ -15,6 +15,8 @@ from genaudio.samplers.warmup import DESCRIPTION, Warmup, multistep_evaluations,
 class UniPC(StagedSolver):
     """UniP-p and UniC-p: a predictor of order p and, for no further evaluation, a corrector of order p + 1.
 
+    One evaluation a step, and what the warm-up takes more.
+
     The exponential predictor-corrector in ln(sigma), but for updates through two predictions, where the published
     method has 1/2 in the place of the integral (Algorithms 5 to 8 with B(h) = h or e^h - 1); from three on its linear
     system has the exact weights for a solution, whatever B is. `exponential_integrator` with `corrector: true` has the

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import genaudio
-from genaudio.core.errors import GenaudioError, RunError
+from genaudio.core.errors import RunError
 from genaudio.runs.model import Model, load
 from genaudio.samplers.schedules.explicit import Explicit
 from genaudio.samplers.schedules.tuned import Tuned
@@ -131,11 +131,23 @@ def test_a_run_whose_recipe_says_tuned_trains_and_then_asks_for_the_grids(tiny_r
     assert manifest["sigmas"] == [*LEVELS, 0.0]
 
 
-def test_levels_that_do_not_fit_are_found_before_training(tiny_recipe: Path, tmp_path: Path) -> None:
-    for overrides, words in (
-        (["schedule={type: explicit, levels: [80, 1]}"], "3 steps for an explicit schedule of 2 levels"),
-        ([f"schedule={{type: tuned, path: {tmp_path / 'none.json'}}}"], "there is no file"),
-    ):
-        with pytest.raises(GenaudioError, match=words):
-            genaudio.run(genaudio.load_recipe(tiny_recipe, overrides), tmp_path / "run", quiet=True)
-        assert not (tmp_path / "run" / "checkpoints").exists()
+@pytest.mark.parametrize(
+    ("overrides", "path", "words"),
+    [
+        (["schedule={type: explicit, levels: [80, 1]}"], "schedule", "3 steps for an explicit schedule of 2 levels"),
+        (["schedule={type: tuned, path: none.json}"], "schedule", "there is no file none.json"),
+        (["solver=dpm_adaptive", "sampling.num_steps=null", "sampling.nfe=4"], "sampling.nfe", "an adaptive solver"),
+        (["solver=runge_kutta", "sampling.num_steps=null", "sampling.nfe=0"], "sampling.nfe", "given     0"),
+    ],
+)
+def test_a_sampler_that_cannot_work_is_told_with_its_place_before_training(
+    tiny_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture, overrides: list[str], path: str, words: str
+) -> None:
+    settings = [part for override in overrides for part in ("--set", override)]
+    for command in (["check", str(tiny_recipe)], ["run", str(tiny_recipe), "--out", str(tmp_path / "run")]):
+        assert gen(*command, *settings) == 2
+        told = capsys.readouterr().err
+        assert words in told
+        assert f"  {path}\n" in told
+        assert "--set" in told.splitlines()[0] or f"{tiny_recipe}:" in told.splitlines()[0]
+    assert not (tmp_path / "run" / "checkpoints").exists()

@@ -60,6 +60,22 @@ def test_an_items_noise_does_not_depend_on_the_batch() -> None:
     assert not torch.equal(together, solver.solve(gaussian, x, sigmas, generator=generators(5, 6, 8)))
 
 
+def test_the_step_to_zero_extrapolates_from_twice_the_level_unless_fresh_noise_lies_between() -> None:
+    """Linear in sigma^2 through D at the last level and at the newest one of twice that; Euler's takes the last."""
+
+    def square(x: Tensor, sigma: float) -> Tensor:
+        return torch.full_like(x, 3 + 7 * sigma**2)
+
+    x, levels = torch.zeros(2, dtype=torch.float64), [2.0, 1.0, 0.5, 0.3, 0.0]
+    sigmas = torch.tensor(levels, dtype=torch.float64)
+    torch.testing.assert_close(Heun().solve(square, x, sigmas), x + 3, rtol=1e-12, atol=1e-12)
+    for solver in (Heun(finish="euler"), Heun(s_churn=10, s_max=0.6, s_noise=0.5)):
+        level = solver.plan(levels)[-1].sigma
+        end = solver.solve(square, x, sigmas, generator=torch.Generator().manual_seed(0))
+        torch.testing.assert_close(end, square(x, level), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(Heun().solve(square, x, sigmas[-2:]), square(x, 0.3), rtol=1e-12, atol=1e-12)
+
+
 def test_churn_keeps_the_distribution() -> None:
     """The stochastic sampler ends in the data's own Gaussian, like the deterministic one."""
     x = 80 * torch.randn(20000, generator=torch.Generator().manual_seed(0))

@@ -172,7 +172,8 @@ def _checked(name: str, ranges: Sequence[Range], end: float, unit: str) -> list[
             raise RunError(f"{name} {given!r}", expected=f"two numbers, in {unit}") from None
         if not (0 <= low < high and low < end and math.isfinite(high)):
             raise RunError(
-                f"{name} {low:g} to {high:g} {unit}", expected=f"a start below its end, both from 0 to {end:g} {unit}"
+                f"{name} {low:g} to {high:g} {unit}",
+                expected=f"a start from 0 to below {end:g} {unit}, and an end above it (what lies beyond is cut off)",
             )
         checked.append((low, min(high, end)))
     return checked

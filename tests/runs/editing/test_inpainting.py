@@ -133,11 +133,16 @@ def test_batch_size_and_count_never_change_what_is_made(model, clip, resample):
     ("spans", "bands", "options", "message"),
     [
         ((), (), {}, "neither spans nor bands"),
-        ([(0.1, 0.05)], (), {}, r"span 0.1 to 0.05 s\n\s+expected  a start below its end, both from 0 to 0.125 s"),
+        (
+            [(0.1, 0.05)],
+            (),
+            {},
+            r"span 0.1 to 0.05 s\n\s+expected  a start from 0 to below 0.125 s, and an end above it",
+        ),
         ([(0.2, 0.3)], (), {}, "span 0.2 to 0.3 s"),
         ([(0.1,)], (), {}, "two numbers, in s"),
         ((), [(-5, 100)], {}, "band -5 to 100 Hz"),
-        ((), [(5000, 6000)], {}, "both from 0 to 4000 Hz"),
+        ((), [(5000, 6000)], {}, "a start from 0 to below 4000 Hz"),
         ([(0.0501, 0.0502)], (), {}, "narrower than the representation resolves"),
         ([(0.02, 0.1)], (), {"resample": 0}, "resample is 0"),
     ],
