@@ -28,7 +28,8 @@ _COVERAGE = 0.98
 class Calibration:
     """Thresholds by class, None for clips of no known class; what lies beyond them at the rate asked for.
 
-    `level`: the standardised score that the share asked for exceeds by the fit; `interval`: its 98% bootstrap interval.
+    `level`: the standardised score that the next clip exceeds at the rate asked for, by the fit. `interval`: the 98%
+    bootstrap interval of where the fitted exponential itself is at that rate.
     """
 
     thresholds: Mapping[str | None, float]
@@ -61,14 +62,14 @@ def calibrate(
 ) -> Calibration:
     """Thresholds from the scores of real clips, `(n,)`; raises `DataError` if they are too few.
 
-    `confident`: they are at the upper end of the interval, so that the rate is kept with 99% confidence, not only on
-    average.
+    `confident`: they are at the upper end of the interval where that is higher than the level, so that the rate is kept
+    with 99% confidence under the fit, not only on average.
     """
     if len(scores) < FEWEST:
         raise DataError(
             f"{len(scores)} clips to calibrate with",
             expected=f"at least {FEWEST} real clips that are not training clips",
-            mend="give more held-out clips; without any, the training clips calibrate each other",
+            mend="give at least as many held-out clips (--held-out); without any, training clips calibrate each other",
         )
     values = torch.tensor(scores, dtype=torch.float64)
     groups = _groups(labels)
@@ -81,22 +82,27 @@ def calibrate(
             location, spread = _located(others, common)
             standardised[number] = (values[number] - location) / spread
     fitted, interval = tail_quantile(standardised, rate, tail), _interval(standardised, rate, tail, seed)
-    level = interval[1] if confident else fitted
+    level = max(fitted, interval[1]) if confident else fitted
     thresholds: dict[str | None, float] = {}
     for label, numbers in groups.items():
         location, spread = _located(values[numbers], common)
         thresholds[label] = location + spread * level
     if None not in groups:
-        thresholds[None] = _interval(values, rate, tail, seed)[1] if confident else tail_quantile(values, rate, tail)
+        thresholds[None] = tail_quantile(values, rate, tail)
+        if confident:
+            thresholds[None] = max(thresholds[None], _interval(values, rate, tail, seed)[1])
     counts = {label: len(numbers) for label, numbers in groups.items()}
     return Calibration(thresholds, counts, fitted, interval)
 
 
 def _interval(values: Tensor, rate: float, tail: float, seed: int) -> tuple[float, float]:
-    """Bootstrap interval of the level that a share `rate` exceeds."""
+    """Bootstrap interval of the level that a share `rate` of the fitted exponential exceeds.
+
+    Of the plain fit: what few excesses leave open is what the draws show, and would else be counted twice.
+    """
     generator = torch.Generator().manual_seed(seed)
     draws = [values[torch.randint(len(values), (len(values),), generator=generator)] for _ in range(_DRAWS)]
-    levels = torch.tensor([tail_quantile(draw, rate, tail) for draw in draws], dtype=torch.float64)
+    levels = torch.tensor([_fitted_quantile(draw, rate, tail) for draw in draws], dtype=torch.float64)
     margin = (1 - _COVERAGE) / 2
     return float(levels.quantile(margin)), float(levels.quantile(1 - margin))
 
@@ -107,11 +113,21 @@ def tail_quantile(values: Tensor, rate: float, tail: float) -> float:
     With k excesses of mean β over the base u the next one exceeds u + y with probability tail (1 + y / (k β))^(-k): the
     exponential tail with its scale integrated out (prior 1 / β), so that few clips give a higher level.
     """
+    base, count, mean = _excesses(values, tail)
+    return base + count * mean * (math.pow(tail / rate, 1 / count) - 1)
+
+
+def _fitted_quantile(values: Tensor, rate: float, tail: float) -> float:
+    """The same with the scale as fitted: what `tail_quantile` comes to with ever more excesses of that mean."""
+    base, _, mean = _excesses(values, tail)
+    return base + mean * math.log(tail / rate)
+
+
+def _excesses(values: Tensor, tail: float) -> tuple[float, int, float]:
+    """The base that a share `tail` exceeds, how many values do, and by how much in the mean."""
     base = float(values.quantile(1 - tail))
     excesses = values[values > base] - base
-    count = max(1, len(excesses))
-    mean = float(excesses.mean()) if len(excesses) else 0.0
-    return base + count * mean * (math.pow(tail / rate, 1 / count) - 1)
+    return base, max(1, len(excesses)), float(excesses.mean()) if len(excesses) else 0.0
 
 
 def _groups(labels: Sequence[str | None]) -> dict[str | None, list[int]]:
