@@ -56,7 +56,7 @@ def calibrated(comparisons: Sequence[Comparison], labels: Sequence[str | None], 
     """From comparisons of real clips that are not training clips; raises `DataError` if they are too few."""
     rate, tail, seed = settings.false_alarm_rate, settings.tail, settings.seed
     longest = [math.log1p(longest_claim(comparison)) for comparison in comparisons]
-    stretches = calibrate(longest, [None] * len(longest), rate=rate, tail=tail, seed=seed, confident=False)
+    stretches = calibrate(longest, labels, rate=rate, tail=tail, seed=seed, confident=False)
     chance = math.expm1(tail_quantile(torch.tensor(longest, dtype=torch.float64), _CHANCE, tail))
     scorer = Scorer(chance, settings.alignment_weight, settings.embedding_weight)
     best = [scorer.best(comparison) for comparison in comparisons]

@@ -34,7 +34,7 @@ def audited(
     threshold of the class says nothing.
     """
     label = clip.label if settings.use_labels else None
-    claims = [claim for claim in comparison.claims if _long(claim, comparison, judge, settings)]
+    claims = [claim for claim in comparison.claims if _long(claim, comparison, judge, label, settings)]
     ranked = judge.scorer.ranked(comparison)
     score, threshold = judge.scorer.best(comparison), judge.scores.threshold(label)
     sources: list[int] = []
@@ -56,11 +56,11 @@ def audited(
     )
 
 
-def _long(claim: Claim, comparison: Comparison, judge: Judge, settings: AuditSettings) -> bool:
+def _long(claim: Claim, comparison: Comparison, judge: Judge, label: str | None, settings: AuditSettings) -> bool:
     """Longer than the threshold, or half as good as a copy of all sound of a clip too short for that."""
     whole = (1 - settings.likeness) * max(comparison.sound.sounding, settings.patch_frames)
     score = claim.stretch.score
-    return math.log1p(score) > judge.stretches.threshold(None) or score >= _WHOLE * whole
+    return math.log1p(score) > judge.stretches.threshold(label) or score >= _WHOLE * whole
 
 
 def _same(claim: Claim, comparison: Comparison) -> bool:
