@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from genaudio.audit.comparison import Claim, Comparison
 from genaudio.audit.library import PatchLibrary
+from genaudio.audit.patches import LOUD
 from genaudio.audit.result import AuditedClip, Match, Verdict
 from genaudio.audit.scoring import Judge
 from genaudio.audit.spans import span
@@ -29,9 +30,9 @@ def audited(
 
     It is a copy if its best score is above the threshold of its class and it has a source. Sources are the training
     clips that claim stretches of it that are long and run alike (`evidence`): noise that is like all other noise of its
-    class, as rain is, has a high score and no such stretch. Two or more sources make it a stitching copy. A clip that
-    is the same as a training clip from end to end is a copy of it even where training clips are so alike that the
-    threshold of the class says nothing.
+    class, as rain is, has a high score and no such stretch. Two or more sources make it a stitching copy, but what is
+    short and quiet beside the rest, as the start of a fade is, adds none. A clip that is the same as a training clip from end to
+    end is a copy of it even where training clips are so alike that the threshold of the class says nothing.
     """
     label = clip.label if settings.use_labels else None
     claims = [claim for claim in comparison.claims if _long(claim, comparison, judge, label, settings)]
@@ -39,8 +40,9 @@ def audited(
     score, threshold = judge.scorer.best(comparison), judge.scores.threshold(label)
     sources: list[int] = []
     if score > threshold:
-        alike = (claim.training for claim in claims if claim.stretch.cosine >= settings.evidence)
-        sources = list(dict.fromkeys(alike))
+        alike = [claim for claim in claims if claim.stretch.cosine >= settings.evidence]
+        told = [claim for claim in alike if not _faint(claim, comparison, settings)] or alike[:1]
+        sources = list(dict.fromkeys(claim.training for claim in told))
     sources = sources or [claim.training for claim in comparison.claims if _same(claim, comparison)]
     return AuditedClip(
         str(clip.path),
@@ -61,6 +63,12 @@ def _long(claim: Claim, comparison: Comparison, judge: Judge, label: str | None,
     whole = (1 - settings.likeness) * max(comparison.sound.sounding, settings.patch_frames)
     score = claim.stretch.score
     return math.log1p(score) > judge.stretches.threshold(label) or score >= _WHOLE * whole
+
+
+def _faint(claim: Claim, comparison: Comparison, settings: AuditSettings) -> bool:
+    """Whether a stretch is shorter than `local_window`, and most of it is 30 dB or more below the clip's loudest."""
+    loudness = comparison.sound.patch_loudness[claim.stretch.first : claim.stretch.last + 1]
+    return len(loudness) * settings.hop < settings.local_window and float((loudness < LOUD).double().mean()) > 0.5
 
 
 def _same(claim: Claim, comparison: Comparison) -> bool:

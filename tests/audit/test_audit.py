@@ -69,6 +69,12 @@ def test_a_stitch_has_both_sources_and_their_spans(result: AuditResult) -> None:
         assert ends == pytest.approx(wanted, abs=0.1)
 
 
+def test_what_is_short_and_faint_beside_the_rest_is_no_second_source(result: AuditResult) -> None:
+    found = clip(result, "faint.wav")
+    assert (found.verdict, names(found.sources)) == ("exact copy", ["08.wav"])
+    assert "05.wav" in names(tuple(match.training for match in found.matches))
+
+
 def test_an_excerpt_in_a_new_clip_is_found_where_it_is(result: AuditResult) -> None:
     found = clip(result, "excerpt.wav")
     assert names(found.sources) == ["09.wav"]
