@@ -45,7 +45,7 @@ class Scorer:
 
 @dataclass(frozen=True)
 class Judge:
-    """A scorer, and the thresholds of its scores, by class, and of the length of stretches, ln(1 + a), one for all."""
+    """A scorer, and the thresholds by class of its scores and of the length of stretches, ln(1 + a)."""
 
     scorer: Scorer
     scores: Calibration
