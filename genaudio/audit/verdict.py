@@ -29,10 +29,11 @@ def audited(
     """What is said of one clip.
 
     It is a copy if its best score is above the threshold of its class and it has a source. Sources are the training
-    clips that claim stretches of it that are long and run alike (`evidence`): noise that is like all other noise of its
-    class, as rain is, has a high score and no such stretch. Two or more sources make it a stitching copy, but what is
-    short and quiet beside the rest, as the start of a fade is, adds none. A clip that is the same as a training clip from end to
-    end is a copy of it even where training clips are so alike that the threshold of the class says nothing.
+    clips that claim stretches of it that are long and run alike (`evidence`): noise that is like all other noise of
+    its class, as rain is, has a high score and no such stretch. Two or more sources make it a stitching copy, but
+    what is short and quiet beside the rest, as the start of a fade is, adds none. A clip that is the same as a
+    training clip from end to end is a copy of it even where training clips are so alike that the threshold of the
+    class says nothing.
     """
     label = clip.label if settings.use_labels else None
     claims = [claim for claim in comparison.claims if _long(claim, comparison, judge, label, settings)]
