@@ -128,9 +128,9 @@ def _discrepancies(
 def _sums(first: FeatureSet, second: FeatureSet, ours: Tensor, theirs: Tensor, bandwidth: float) -> Tensor:
     """Sums of the kernel over pairs of rows of the clips of each draw, `(draws,)`; of one set, of different clips."""
     total = torch.zeros(ours.shape[1], dtype=torch.float64)
-    for rows in torch.split(torch.arange(len(first.features)), max(1, _BLOCK // len(second.features))):
-        clip = first.clip[rows]
-        kernel = squared_distances(first.features[rows], second.features).mul_(-0.5 / bandwidth**2).exp_()
+    size = max(1, _BLOCK // len(second.features))
+    for rows, clip in zip(torch.split(first.features, size), torch.split(first.clip, size), strict=True):
+        kernel = squared_distances(rows, second.features).mul_(-0.5 / bandwidth**2).exp_()
         if first is second:
             kernel.masked_fill_(clip[:, None] == second.clip, 0)
         if len(second.features) != second.clips:
