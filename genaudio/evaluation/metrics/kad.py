@@ -20,7 +20,7 @@ from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.frechet import checked_features
 from genaudio.evaluation.metrics.base import Measurement
 from genaudio.evaluation.metrics.gaussian import GENERATED, REFERENCE
-from genaudio.evaluation.metrics.sampled import Sampled, clips_needed
+from genaudio.evaluation.metrics.sampled import Sampled, clips_needed, enough_clips
 
 _MEDIAN_OF = 4096  # rows that the bandwidth is taken from
 _BLOCK = 2**22  # pairs of rows whose kernels are in memory together
@@ -31,10 +31,11 @@ class KAD(Sampled):
     """The squared maximum mean discrepancy, unbiased, times `scale` (Gretton et al. 2012, eq. 3).
 
     mean k(x, x') + mean k(y, y') - 2 mean k(x, y) with k(a, b) = exp(-|a - b|^2 / (2 b^2)), over pairs of rows of
-    different clips; the bandwidth b is the median distance of pairs of the reference, so that figures beside one
-    reference share one kernel. Without bias it is 0 in the mean for equal distributions at any count, and so at times
-    negative. No Gaussian is assumed. Its interval is that of half samples of both sets. The kernel is computed block by
-    block, for all draws at once: time grows with the square of the rows, memory with the clips times the draws.
+    different clips; the bandwidth b is the median distance of pairs of the reference (of an even number of pairs the
+    lower of the two in the middle), so that figures beside one reference share one kernel. Without bias it is 0 in the
+    mean for equal distributions at any count, and so at times negative. No Gaussian is assumed. Its interval is that of
+    half samples of both sets. The kernel is computed block by block, for all draws at once: time grows with the square
+    of the rows, memory with the clips times the draws.
     """
 
     scale: float = parameter(
@@ -51,12 +52,7 @@ class KAD(Sampled):
         if self.frames == "mean":
             generated, reference = generated.averaged(), reference.averaged()
         for features, name in ((generated, GENERATED), (reference, REFERENCE)):
-            if features.clips < 4:
-                count = "one clip" if features.clips == 1 else f"{features.clips} clips"
-                raise GenaudioError(
-                    f"{count} for `kad`",
-                    expected="at least 4 in each set, half of which still make pairs",
-                )
+            enough_clips(features, "kad", "in each set, half of which still make pairs")
             checked_features(features.features, name)
         bandwidth = _bandwidth(generated, reference)
         sizes = (generated.clips, reference.clips)

@@ -91,7 +91,7 @@ def test_a_metric_that_its_embedding_cannot_serve_is_an_error_where_training_nee
     [
         (["metric=kad", "evaluation.clips_per_class=1"], "2 clips for `kad`; an evaluation while training has 2 clips"),
         (["metric=[fad, fad_infinity]", "evaluation.clips_per_class=3"], "FAD-infinity of 6 rows of"),
-        ([CLASSIFIER, "metric=inception_score", "evaluation.clips_per_class=1"], "2 clips for an inception score"),
+        ([CLASSIFIER, "metric=inception_score", "evaluation.clips_per_class=1"], "2 clips for `inception_score`"),
         ([CLASSIFIER, "metric=kl"], "no real one of their name"),
         (["metric={type: fad, by_class: true}", "sampling.labels=[rain]"], "differ in metal"),
         (["metric={type: fad, by_class: true}", "conditioner=null"], "clips without a class"),
