@@ -19,7 +19,7 @@ from genaudio.evaluation.distances import squared_distances
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.frechet import checked_features
 from genaudio.evaluation.metrics.base import Measurement
-from genaudio.evaluation.metrics.gaussian import GENERATED, REFERENCE
+from genaudio.evaluation.metrics.gaussian import GENERATED, REFERENCE, alike
 from genaudio.evaluation.metrics.sampled import Sampled, clips_needed, enough_clips
 
 _MEDIAN_OF = 4096  # rows that the bandwidth is taken from
@@ -67,7 +67,7 @@ class KAD(Sampled):
             drawn,
             generated,
             reference,
-            notes=[f"{few} clips: read the interval"] if few < _FEW else [],
+            notes=[f"{few} clips: read the interval"] * (few < _FEW) + alike(generated),
             method="half samples of the generated clips and of the reference",
             dimensions=generated.features.shape[1],
             frames=self.frames,

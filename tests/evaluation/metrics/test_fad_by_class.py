@@ -106,9 +106,6 @@ def test_few_clips_and_clips_that_are_all_alike_are_noted(gaussian_set: Any) -> 
         "compare only values of equal counts"
     ]
     silent = FeatureSet.of(torch.ones(50, 4))
-    assert (
-        "the generated clips' features are all equal" in FAD(draws=0).measure(silent, gaussian_set(40, 1)).card["notes"]
-    )
     with pytest.raises(GenaudioError, match="reference clips whose features are all equal"):
         FAD(draws=0).measure(gaussian_set(50, 0), silent)
 
