@@ -61,12 +61,18 @@ def audit(
     ] = None,
     fail_above: Annotated[
         float | None,
-        typer.Option("--fail-above", min=0, max=1, help="Exit with code 3 if a larger share of clips are copies."),
+        typer.Option(
+            "--fail-above",
+            min=0,
+            max=1,
+            help="Exit with code 3 if a larger share of clips are copies, with 2 if no clip had sound to compare.",
+        ),
     ] = None,
     device: Device = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary and no progress.")] = False,
 ) -> None:
     """Search generated clips for copies of training clips: whole ones, and such as are stitched from several."""
+    from genaudio.core.errors import RunError
     from genaudio.core.progress import Progress
     from genaudio.runs.audit.table import text
     from genaudio.runs.auditing import audit_paths
@@ -88,6 +94,12 @@ def audit(
     )
     if not quiet:
         typer.echo(text(found.as_json()))
+    if fail_above is not None and not found.compared:
+        raise RunError(
+            f"none of the {len(found.result.clips)} generated clips had anything to compare",
+            expected="clips with 0.125 s of sound, for --fail-above to tell copies among",
+            mend="listen to them: a gate that silence passes is none",
+        )
     share = len(found.result.copies) / len(found.result.clips)
     if fail_above is not None and share > fail_above:
         typer.echo(

@@ -16,18 +16,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import iadd
 from typing import cast
 
 import torch
 from torch import Tensor
 
 from genaudio.core.errors import GenaudioError
+from genaudio.evaluation.gram import gram
 
 _PRECISION = 1e-10  # of the trace of the root, that rounding of the eigenvalues may cost
 _ASYMMETRY = 1e-6  # that rounding may leave in a covariance, relative to its largest element
 _NEGATIVE = 1e-7  # how far below 0, relative to the largest, rounding may take an eigenvalue of a covariance
-_ROWS, _COLUMNS = 512, 64  # of the blocks of a covariance: what is centred stays in the cache
+_ROWS = 2048  # that are centred at a time: no copy of all of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,13 +213,7 @@ def _congruent(lower: Tensor, covariance: Tensor) -> Tensor:
 
 
 def _covariance(rows: Tensor, mean: Tensor) -> Tensor:
-    """X^T X / (n - 1) of the centred rows, the upper triangle alone being multiplied out."""
-    dimensions = len(mean)
-    product = torch.zeros(dimensions, dimensions, dtype=torch.float64)
-    for start in range(0, len(rows), _ROWS):
-        centred = rows[start : start + _ROWS] - mean
-        for left in range(0, dimensions, _COLUMNS):
-            right = left + _COLUMNS
-            product[left:right, left:].addmm_(centred[:, left:right].mT, centred[:, left:])
-    upper = product.triu_().div_(len(rows) - 1)
-    return upper + upper.triu(1).mT
+    """X^T X / (n - 1) of the centred rows."""
+    product = reduce(iadd, (gram(block - mean) for block in torch.split(rows, _ROWS)))
+    covariance: Tensor = product.div_(len(rows) - 1)
+    return covariance

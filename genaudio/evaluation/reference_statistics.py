@@ -89,10 +89,15 @@ def load_statistics(path: Path) -> FeatureSet:
         raise GenaudioError(f"{path} is damaged: {error!r}", expected="what its header says", mend=mend) from error
 
 
-def check_same_embedding(generated: Mapping[str, Any], reference: Mapping[str, Any], source: str) -> None:
+def check_same_embedding(
+    generated: Mapping[str, Any],
+    reference: Mapping[str, Any],
+    source: str,
+    mend: str = "use the reference's embedding, as without --embedding, or compute the reference again",
+) -> None:
     """Raise `GenaudioError` unless two cards tell of the same embedding, weights and rates; `source` names the second.
 
-    Where the weights lie does not matter if their hash is the same.
+    Where the weights lie does not matter if their hash is the same. `mend` is what to do where they differ.
     """
     for key, name in _EMBEDDING.items():
         ours, theirs = generated.get(key), reference.get(key)
@@ -104,7 +109,7 @@ def check_same_embedding(generated: Mapping[str, Any], reference: Mapping[str, A
             raise GenaudioError(
                 f"{source} was computed with the {name} {_spelled(theirs)}",
                 expected=f"{_spelled(ours)}, as for the generated clips",
-                mend="use the reference's embedding, as without --embedding, or compute the reference again",
+                mend=mend,
             )
 
 

@@ -183,6 +183,26 @@ def test_the_gate_fails_above_the_share_that_is_allowed(folders: Path, capsys: p
     assert "6 clips: 2 exact copy" in capsys.readouterr().out
 
 
+def test_clips_with_nothing_to_compare_are_told_and_pass_no_gate_alone(
+    folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Digital silence, and a tone of 50 ms: neither holds a patch, so that neither can be called a copy."""
+    silence, short = np.zeros(RATE), clips(7, 1)[0][8000:8800]
+    mute = write(tmp_path / "mute", [silence, silence, short])
+    some = write(tmp_path / "some", [silence, *clips(200, 2)])
+    against = ["--training", folders / "training", "--held-out", folders / "held_out", "--json", tmp_path / "a.json"]
+    words = "generated clips had nothing to compare: they are silent, or hold less sound than a patch is long (0.125 s)"
+    for folder, none, code in ((mute, "3 of 3", 2), (some, "1 of 3", 0)):
+        assert gen("audit", "--generated", folder, *against, "--fail-above", "0") == code
+        out, err = capsys.readouterr()
+        assert f"note: {none} {words}" in out
+        assert ("none of the 3 generated clips had anything to compare" in err) == (code == 2)
+        statistics = json.loads((tmp_path / "a.json").read_text())["statistics"]
+        assert statistics["limits"][0] == statistics["notes"][0]
+        assert statistics["limits"][0].startswith(f"{none} {words}")
+    assert gen("audit", "--generated", mute, *against, "--quiet") == 0  # without a gate: verdicts, for what they are
+
+
 def test_settings_are_checked_like_a_recipe(folders: Path) -> None:
     with pytest.raises(RunError, match=r"--set evidence=2  evidence\n +given +2"):
         audit_paths(folders / "generated", folders / "training", settings=["evidence=2"])

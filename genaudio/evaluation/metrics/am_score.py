@@ -10,10 +10,11 @@ from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
+from genaudio.core.wording import listed
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement
 from genaudio.evaluation.metrics.probabilities import class_limits, divergence, entropy, log_mean, log_probabilities
-from genaudio.evaluation.metrics.sampled import Sampled, clips_needed
+from genaudio.evaluation.metrics.sampled import Sampled, clips_needed, enough_clips
 
 
 class AMScore(Sampled):
@@ -36,6 +37,7 @@ class AMScore(Sampled):
         """The score, and its interval."""
         reference = clips_needed(reference, "am_score")
         found = log_probabilities(generated, "the generated clips")
+        enough_clips(generated, "am_score")
         real, source = self._marginal(generated, reference)
         notes = class_limits(*found.shape)
         if self.variant == "standard" and source == "predicted":
@@ -63,8 +65,8 @@ class AMScore(Sampled):
         unknown = sorted({label for label in reference.labels if label is not None} - set(generated.classes))
         if unknown:
             raise GenaudioError(
-                f"reference clips of {', '.join(unknown)}",
-                expected=f"the classes of the classifier: {', '.join(generated.classes) or 'unknown'}",
+                f"reference clips of {listed(unknown)}",
+                expected=f"the classes of the classifier: {listed(generated.classes) or 'unknown'}",
                 mend="train a classifier on this dataset, or set `variant: sashimi`",
             )
         counts = torch.tensor([reference.labels.count(name) for name in generated.classes], dtype=torch.float64)

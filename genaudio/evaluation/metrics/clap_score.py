@@ -13,7 +13,7 @@ from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement
-from genaudio.evaluation.metrics.sampled import Part, Sampled
+from genaudio.evaluation.metrics.sampled import Part, Sampled, enough_clips
 
 _FEW = 50  # clips below which the interval is wide for most purposes
 
@@ -51,6 +51,7 @@ class CLAPScore(Sampled):
                 "no features of text", expected="an embedding of sound and text", mend="use the embedding `clap`"
             )
         cosine = _cosine(generated.per_clip, generated.text)
+        enough_clips(generated, "clap_score")
         notes = [f"{len(cosine)} clips: read the interval"] if len(cosine) < _FEW else []
         facts = {"template": self.template, "dimensions": generated.features.shape[1]}
         total = self.bootstrapped(

@@ -10,6 +10,7 @@ from pydantic import model_validator
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
+from genaudio.core.wording import listed
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.label_spelling import nothing_in_common
 from genaudio.evaluation.metrics.base import Measurement
@@ -92,6 +93,6 @@ def common_classes(generated: FeatureSet, reference: FeatureSet) -> tuple[str, .
     differing = sorted(set(reference.found_classes) ^ set(generated.found_classes))
     if differing:
         raise GenaudioError(
-            f"the classes of generated and real clips differ in {', '.join(differing)}", expected="the same classes"
+            f"the classes of generated and real clips differ in {listed(differing)}", expected="the same classes"
         )
     return reference.found_classes

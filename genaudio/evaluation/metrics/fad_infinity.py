@@ -13,7 +13,7 @@ from genaudio.evaluation.bootstrap import half_samples
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.frechet import Gaussian
 from genaudio.evaluation.metrics.base import Measurement
-from genaudio.evaluation.metrics.gaussian import GENERATED, one_row_a_clip, reference_gaussian
+from genaudio.evaluation.metrics.gaussian import GENERATED, alike, one_row_a_clip, reference_gaussian
 from genaudio.evaluation.metrics.sampled import Sampled, needed
 
 
@@ -64,7 +64,7 @@ class FADInfinity(Sampled):
             drawn,
             generated,
             reference,
-            notes=notes,
+            notes=notes + alike(generated),
             method="half samples of the generated clips" + ("" if fixed else " and of the reference"),
             dimensions=generated.features.shape[1],
             frames=self.frames,

@@ -65,6 +65,15 @@ def limits(generated: FeatureSet, reference: FeatureSet) -> list[str]:
                 f"{count} {name} rows of {dimensions} dimensions: fewer than {ENOUGH} a dimension, so that the value "
                 "reads too high; compare only values of equal counts"
             )
-    if len(generated.features) > 1 and float(generated.features.var(0).max()) == 0:
-        notes.append("the generated clips' features are all equal")
-    return notes
+    return notes + alike(generated)
+
+
+def alike(generated: FeatureSet) -> list[str]:
+    """That the generated clips are all one to the embedding, by their rows or by the mean of each clip's rows."""
+    equal = all_equal(generated.features) or all_equal(generated.per_clip)
+    return ["the generated clips' features are all equal"] if equal else []
+
+
+def all_equal(features: Tensor) -> bool:
+    """Whether there are several rows and all are the same."""
+    return len(features) > 1 and bool((features == features[0]).all())

@@ -13,19 +13,19 @@ import torch
 from torch import Tensor
 
 from genaudio.core.component import parameter
-from genaudio.core.errors import GenaudioError
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement
-from genaudio.evaluation.metrics.probabilities import class_limits, divergence, log_mean, log_probabilities
-from genaudio.evaluation.metrics.sampled import Sampled
+from genaudio.evaluation.metrics.probabilities import class_limits, divergence, exponential, log_mean, log_probabilities
+from genaudio.evaluation.metrics.sampled import Sampled, enough_clips
 
 
 class InceptionScore(Sampled):
-    """exp of the mean divergence of each clip's classes from all clips' classes: from 1 to the number of classes.
+    """exp of the mean divergence of each clip's classes from all clips' classes, at least 1.
 
     High where each clip is of one class for certain and the classes are evenly there. The marginal that a clip is
     compared with is that of the other half of the clips, as SC09 is scored, both halves in turn and the mean over
-    `splits` random halvings; or that of all clips.
+    `splits` random halvings; or that of all clips. With that of all clips the number of classes is the most it can
+    be; with that of the other half there is no upper end, since a clip can be of a class that is rarer there.
 
     `variant: sashimi` is the figure of SaShiMi's script and of what is scored with it: one halving, of which the first
     half alone counts, and a divergence that is normalised over clips instead of over classes, so that the marginal
@@ -51,16 +51,15 @@ class InceptionScore(Sampled):
         """The score, and its interval."""
         found = log_probabilities(generated, "the generated clips")
         clips, classes = found.shape
-        if clips < 4:
-            raise GenaudioError(f"{clips} clips for an inception score", expected="at least 4")
+        enough_clips(generated, "inception_score")
         notes = class_limits(clips, classes)
         if self.variant == "sashimi":
             notes.append("normalised over clips, as SaShiMi's script: right where the classes are equally there")
         return self.bootstrapped(
-            lambda drawn: math.exp(self._information(found[drawn])),
+            lambda drawn: exponential(self._information(found[drawn]), "inception_score"),
             generated,
             None,
-            bounds=(1.0, math.inf if self.variant == "sashimi" else classes),
+            bounds=(1.0, classes if self.variant == "standard" and self.marginal == "all" else math.inf),
             notes=notes,
             variant=self.variant,
             marginal=self.marginal if self.variant == "standard" else "none: it falls out",

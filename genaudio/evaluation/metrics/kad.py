@@ -19,8 +19,8 @@ from genaudio.evaluation.distances import squared_distances
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.frechet import checked_features
 from genaudio.evaluation.metrics.base import Measurement
-from genaudio.evaluation.metrics.gaussian import GENERATED, REFERENCE
-from genaudio.evaluation.metrics.sampled import Sampled, clips_needed
+from genaudio.evaluation.metrics.gaussian import GENERATED, REFERENCE, alike
+from genaudio.evaluation.metrics.sampled import Sampled, clips_needed, enough_clips
 
 _MEDIAN_OF = 4096  # rows that the bandwidth is taken from
 _BLOCK = 2**22  # pairs of rows whose kernels are in memory together
@@ -31,10 +31,11 @@ class KAD(Sampled):
     """The squared maximum mean discrepancy, unbiased, times `scale` (Gretton et al. 2012, eq. 3).
 
     mean k(x, x') + mean k(y, y') - 2 mean k(x, y) with k(a, b) = exp(-|a - b|^2 / (2 b^2)), over pairs of rows of
-    different clips; the bandwidth b is the median distance of pairs of the reference, so that figures beside one
-    reference share one kernel. Without bias it is 0 in the mean for equal distributions at any count, and so at times
-    negative. No Gaussian is assumed. Its interval is that of half samples of both sets. The kernel is computed block by
-    block, for all draws at once: time grows with the square of the rows, memory with the clips times the draws.
+    different clips; the bandwidth b is the median distance of pairs of the reference (of an even number of pairs the
+    lower of the two in the middle), so that figures beside one reference share one kernel. Without bias it is 0 in the
+    mean for equal distributions at any count, and so at times negative. No Gaussian is assumed. Its interval is that of
+    half samples of both sets. The kernel is computed block by block, for all draws at once: time grows with the square
+    of the rows, memory with the clips times the draws.
     """
 
     scale: float = parameter(
@@ -51,12 +52,7 @@ class KAD(Sampled):
         if self.frames == "mean":
             generated, reference = generated.averaged(), reference.averaged()
         for features, name in ((generated, GENERATED), (reference, REFERENCE)):
-            if features.clips < 4:
-                count = "one clip" if features.clips == 1 else f"{features.clips} clips"
-                raise GenaudioError(
-                    f"{count} for `kad`",
-                    expected="at least 4 in each set, half of which still make pairs",
-                )
+            enough_clips(features, "kad", "in each set, half of which still make pairs")
             checked_features(features.features, name)
         bandwidth = _bandwidth(generated, reference)
         sizes = (generated.clips, reference.clips)
@@ -71,7 +67,7 @@ class KAD(Sampled):
             drawn,
             generated,
             reference,
-            notes=[f"{few} clips: read the interval"] if few < _FEW else [],
+            notes=[f"{few} clips: read the interval"] * (few < _FEW) + alike(generated),
             method="half samples of the generated clips and of the reference",
             dimensions=generated.features.shape[1],
             frames=self.frames,
@@ -128,9 +124,9 @@ def _discrepancies(
 def _sums(first: FeatureSet, second: FeatureSet, ours: Tensor, theirs: Tensor, bandwidth: float) -> Tensor:
     """Sums of the kernel over pairs of rows of the clips of each draw, `(draws,)`; of one set, of different clips."""
     total = torch.zeros(ours.shape[1], dtype=torch.float64)
-    for rows in torch.split(torch.arange(len(first.features)), max(1, _BLOCK // len(second.features))):
-        clip = first.clip[rows]
-        kernel = squared_distances(first.features[rows], second.features).mul_(-0.5 / bandwidth**2).exp_()
+    size = max(1, _BLOCK // len(second.features))
+    for rows, clip in zip(torch.split(first.features, size), torch.split(first.clip, size), strict=True):
+        kernel = squared_distances(rows, second.features).mul_(-0.5 / bandwidth**2).exp_()
         if first is second:
             kernel.masked_fill_(clip[:, None] == second.clip, 0)
         if len(second.features) != second.clips:

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
+from genaudio.core.wording import listed
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.label_spelling import nothing_in_common
 from genaudio.evaluation.metrics.base import Measurement
 from genaudio.evaluation.metrics.probabilities import class_limits, divergence, log_mean, log_probabilities
-from genaudio.evaluation.metrics.sampled import Part, Sampled, clips_needed
+from genaudio.evaluation.metrics.sampled import Part, Sampled, clips_needed, enough_clips
 
 _BOUNDS = (0.0, math.inf)
 
@@ -44,6 +45,7 @@ class KL(Sampled):
         """The divergence, and its interval; with `class` also those of the classes."""
         reference = clips_needed(reference, "kl")
         ours = log_probabilities(generated, "the generated clips")
+        enough_clips(generated, "kl")
         real = log_probabilities(reference, "the reference clips")
         if ours.shape[1] != real.shape[1] or generated.classes != reference.classes:
             raise GenaudioError("classes of reference and generated clips differ", expected="one classifier")
@@ -71,7 +73,7 @@ def _classes(generated: FeatureSet, reference: FeatureSet) -> dict[str, Part]:
     missing = sorted(set(generated.found_classes) - set(reference.found_classes))
     if not generated.found_classes or None in generated.labels or missing:
         raise GenaudioError(
-            f"no real clips of {', '.join(missing)}" if missing else "generated clips without a class",
+            f"no real clips of {listed(missing)}" if missing else "generated clips without a class",
             expected="a class for each generated clip, and real clips of it",
             mend="set `pairing: marginal`",
         )

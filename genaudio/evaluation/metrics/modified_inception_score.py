@@ -9,8 +9,8 @@ from torch import Tensor
 
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement
-from genaudio.evaluation.metrics.probabilities import class_limits, log_probabilities
-from genaudio.evaluation.metrics.sampled import Sampled
+from genaudio.evaluation.metrics.probabilities import class_limits, exponential, log_probabilities
+from genaudio.evaluation.metrics.sampled import Sampled, enough_clips
 
 
 class ModifiedInceptionScore(Sampled):
@@ -18,7 +18,8 @@ class ModifiedInceptionScore(Sampled):
 
     In closed form, exp(mean of sum p log p - mean p . mean log p): scripts that draw 10,000 pairs (SaShiMi's) scatter
     about this value by a few percent. It has no upper bound: the surer the classifier, the higher, without end, so
-    that it compares models under one classifier alone.
+    that it compares models under one classifier alone. A mean divergence above 709 nats has no exponential in float64,
+    and is an error.
     """
 
     better: ClassVar[Literal["lower", "higher"]] = "higher"
@@ -28,8 +29,9 @@ class ModifiedInceptionScore(Sampled):
     def measure(self, generated: FeatureSet, reference: FeatureSet | None) -> Measurement:
         """The score, and its interval."""
         found = log_probabilities(generated, "the generated clips")
+        enough_clips(generated, "modified_inception_score")
         return self.bootstrapped(
-            lambda drawn: math.exp(_mean_divergence(found[drawn])),
+            lambda drawn: exponential(_mean_divergence(found[drawn]), "modified_inception_score"),
             generated,
             None,
             bounds=(1.0, math.inf),

@@ -6,6 +6,7 @@ Shapes: log_probabilities (clips, classes), float64.
 from __future__ import annotations
 
 import math
+import sys
 
 import torch
 from torch import Tensor
@@ -61,6 +62,18 @@ def entropy(log_probabilities: Tensor) -> Tensor:
 def divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
     """Kullback and Leibler's of p from q, in nats, over the last dimension."""
     return (log_p.exp() * (log_p - log_q)).sum(-1)
+
+
+def exponential(nats: float, metric: str) -> float:
+    """exp of a mean divergence; raises `GenaudioError` (of `metric`) where that is no number that a computer holds."""
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        raise GenaudioError(
+            f"a mean divergence of {nats:.4g} nats, whose exponential `{metric}` would be",
+            expected=f"at most {math.floor(math.log(sys.float_info.max))} nats: the classifier is saturated",
+            mend="use `inception_score` with `marginal: all`, which never exceeds the number of classes",
+        ) from None
 
 
 def class_limits(clips: int, classes: int) -> list[str]:

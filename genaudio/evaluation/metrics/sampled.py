@@ -13,9 +13,14 @@ from torch import Tensor
 
 from genaudio.core.component import parameter
 from genaudio.core.errors import GenaudioError
+from genaudio.core.wording import listed
 from genaudio.evaluation.bootstrap import bootstrap, centred_interval
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.metrics.base import Measurement, Metric
+
+FEWEST = 4  # clips of a set: draws of fewer are hardly an interval, and half of fewer make no pair
+_NAMED = 3  # classes that a note names
+_SINGLE = "of one clip there is no interval, and it adds nothing to that of a mean"
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class Sampled(Metric, ABC):
     ) -> Measurement:
         """The statistic of all generated clips, with its interval: `statistic` is given the numbers of clips."""
         value = statistic(torch.arange(generated.clips))
-        drawn = bootstrap(statistic, generated.clips, draws=self.draws, seed=self.seed)
+        drawn = self._drawn(statistic, generated, self.seed)
+        notes = [*notes, *_single(generated)]
         return self.measurement(value, drawn, generated, reference, bounds=bounds, notes=notes, **facts)
 
     def of_classes(
@@ -61,29 +67,35 @@ class Sampled(Metric, ABC):
     ) -> Measurement:
         """The mean over classes, each measured apart, and drawn apart for the interval."""
         found: dict[str, Measurement] = {}
-        total = torch.zeros(self.draws, dtype=torch.float64)
+        spreads = []
         notes: dict[str, list[str]] = {}
         for number, (label, part) in enumerate(parts.items()):
             value = part.statistic(torch.arange(part.generated.clips))
-            drawn = bootstrap(part.statistic, part.generated.clips, draws=self.draws, seed=self.seed + number)
+            drawn = self._drawn(part.statistic, part.generated, self.seed + number)
+            own = [*part.notes, *_single(part.generated)]
             found[label] = self.measurement(
-                value, drawn, part.generated, part.reference, bounds=bounds, notes=part.notes, **facts
+                value, drawn, part.generated, part.reference, bounds=bounds, notes=own, **facts
             )
-            total += drawn
-            for note in part.notes:
+            spreads += [drawn] if len(drawn) else []
+            for note in own:
                 notes.setdefault(note, []).append(label)
         measurement = self.measurement(
             sum(one.value for one in found.values()) / len(found),
-            total / len(found),
+            torch.stack(spreads).sum(0) / len(found) if spreads else torch.empty(0, dtype=torch.float64),
             generated,
             reference,
             bounds=bounds,
-            notes=[f"{', '.join(labels)}: {note}" for note, labels in notes.items()],
+            notes=[f"{_these(labels, len(found))}: {note}" for note, labels in notes.items()],
             method="bootstrap over the generated clips of each class, centred",
             mean_of_classes=len(found),
             **facts,
         )
         return replace(measurement, by_class=found)
+
+    def _drawn(self, statistic: Callable[[Tensor], float], generated: FeatureSet, seed: int) -> Tensor:
+        """The statistic of clips drawn anew; none of a single clip, which would be drawn each time."""
+        draws = self.draws if generated.clips > 1 else 0
+        return bootstrap(statistic, generated.clips, draws=draws, seed=seed)
 
     def measurement(
         self,
@@ -112,7 +124,7 @@ class Sampled(Metric, ABC):
             card["generated_rows"] = len(generated.features)
         card |= {
             **facts,
-            "interval": method if self.draws else "none",
+            "interval": method if len(drawn) else "none",
             "draws": self.draws,
             "coverage": self.coverage,
         }
@@ -120,6 +132,25 @@ class Sampled(Metric, ABC):
             card["notes"] = list(notes)
         low, high = (min(max(end, bounds[0]), bounds[1]) for end in centred_interval(drawn, value, self.coverage))
         return Measurement(value, (low, high), card)
+
+
+def _single(generated: FeatureSet) -> list[str]:
+    return [_SINGLE] if generated.clips == 1 else []
+
+
+def _these(labels: Sequence[str], of: int) -> str:
+    """The classes that a note holds for, not spelled out where those are many, or all."""
+    return f"all {of} classes" if len(labels) == of > _NAMED else listed(labels, _NAMED)
+
+
+def enough_clips(clips: FeatureSet, metric: str, of: str = "") -> None:
+    """Raise `GenaudioError` for fewer than `FEWEST` clips, `of` saying of what they are needed."""
+    if clips.clips < FEWEST:
+        raise GenaudioError(
+            f"{'one clip' if clips.clips == 1 else f'{clips.clips} clips'} for `{metric}`",
+            expected=f"at least {FEWEST}{of and ' '}{of}",
+            mend="more clips",
+        )
 
 
 def needed(reference: FeatureSet | None) -> FeatureSet:

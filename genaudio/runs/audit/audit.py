@@ -54,6 +54,11 @@ class Audit:
     edmsound: EDMSoundResult | None
     notes: tuple[str, ...]
 
+    @property
+    def compared(self) -> int:
+        """How many generated clips had something to compare: the others are called new for want of sound."""
+        return len(self.result.clips) - int(self.result.statistics["clips_without_sound"])
+
     def as_json(self) -> dict[str, Any]:
         """What `gen audit --json` writes."""
         return self.result.as_json()
@@ -84,9 +89,11 @@ def run_audit(
         measure, missing = _measure(replace(request, generated=generated), where, cache, progress)
     except KeyboardInterrupt:
         raise Interrupted("the audit stopped; nothing is written", mend="give it again") from None
-    notes = (*result.statistics["limits"], *missing)
+    limits = [*_not_compared(result), *result.statistics["limits"]]
+    notes = (*limits, *missing)
     statistics = {
         **result.statistics,
+        "limits": limits,
         "edmsound": None if measure is None else measure.as_json(),
         "genaudio": genaudio.__version__,
         "copies": len(result.copies),
@@ -94,6 +101,17 @@ def run_audit(
         "notes": list(notes),
     }
     return Audit(replace(result, statistics=statistics), measure, notes)
+
+
+def _not_compared(result: AuditResult) -> list[str]:
+    """A limit that says of how many clips nothing is known; none where all were compared."""
+    silent = result.statistics["clips_without_sound"]
+    if not silent:
+        return []
+    return [
+        f"{silent} of {len(result.clips)} generated clips had nothing to compare: they are silent, or hold less sound "
+        "than a patch is long (0.125 s), and are called new for that alone"
+    ]
 
 
 def _measure(

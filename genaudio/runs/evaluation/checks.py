@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from genaudio.core.errors import GenaudioError, Problem, RecipeError, problems_at
 from genaudio.core.recipe import load_recipe
+from genaudio.core.yaml_writer import inline
 from genaudio.evaluation.feature_set import FeatureSet
 from genaudio.evaluation.feature_settings import CHANNELS
 from genaudio.evaluation.measuring import embedding_card
@@ -16,7 +18,7 @@ from genaudio.evaluation.reference_statistics import check_same_embedding
 from genaudio.runs.evaluation.needs import embedding_for, is_untrained, lack
 from genaudio.runs.evaluation.recipe import SPLITS, best_by, metric_paths, metrics_of
 from genaudio.runs.evaluation.rehearsal import hear_one, rehearse
-from genaudio.runs.evaluation.sources import is_recipe, open_reference
+from genaudio.runs.evaluation.sources import embedding_of, is_recipe, open_reference
 
 if TYPE_CHECKING:
     from genaudio.core.recipe import Recipe
@@ -73,12 +75,21 @@ def _check_reference(recipe: Recipe) -> None:
             raise RecipeError(
                 f"{source}, and the embedding a classifier that the run has yet to train",
                 expected="the embedding that the statistics were made with",
-                mend=f"write embedding: {{type: {reference.card.get('embedding')}, …}} as the statistics have it",
+                mend=_as_the_statistics(reference.card),
             )
     with problems_at("embedding"):
         card = embedding_card(embedding, str(recipe.type_name("embedding"))) | {"channels": CHANNELS}
     with problems_at("evaluation.reference"):
-        check_same_embedding(card, reference.card, source)
+        check_same_embedding(card, reference.card, source, _as_the_statistics(reference.card))
+
+
+def _as_the_statistics(card: Mapping[str, Any]) -> str:
+    """What to write in a recipe for the embedding of statistics with this card: its fields that are no defaults."""
+    fields = card.get("embedding_fields") or {}
+    with suppress(GenaudioError):  # of a plugin that is not installed: all its fields
+        fields = embedding_of(card).model_dump(mode="json", exclude_defaults=True)
+    block = inline({"type": card.get("embedding"), **fields})
+    return f"write embedding: {block}, or make the statistics anew with the recipe's embedding"
 
 
 def check_evaluation(context: RunContext, *, training: bool) -> None:

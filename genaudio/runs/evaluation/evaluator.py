@@ -85,6 +85,7 @@ class Evaluator:
                 problems += [replace(problem, path=name) for problem in error.problems]
                 cause = cause or error
                 del metrics[name]
+        self._check_sound()
         for name, metric in metrics.items():
             try:
                 found.append(self._entry(name, metric))
@@ -184,6 +185,22 @@ class Evaluator:
                     embedding, name, clips, device=self._device, cache=self._cache, progress=self._progress
                 )
         return self._heard[key]
+
+    def _check_sound(self) -> None:
+        """Raise `GenaudioError` if no clip of a side has any sound: what is measured then says nothing of a model."""
+        wrong = []
+        for side, source in (("generated", str(self.request.generated.folder)), ("reference", self._source)):
+            card = self._card_of(side) or {}
+            if card.get("silent_clips") and card["silent_clips"] == card.get("clips"):
+                wrong.append(
+                    Problem(
+                        f"every clip of {source} is silent (the {card['clips']} {side} clips peak below -60 dBFS)",
+                        "clips with sound",
+                        "listen to them: turn up what is merely quiet, and look for what wrote zeros",
+                    )
+                )
+        if wrong:
+            raise GenaudioError.of(wrong)
 
     def _card_of(self, side: str) -> Mapping[str, Any] | None:
         """The card of a side, of the first embedding that heard it."""

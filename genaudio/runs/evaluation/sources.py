@@ -19,6 +19,7 @@ from genaudio.evaluation.label_spelling import spelled_as
 from genaudio.evaluation.metrics.base import Metric
 from genaudio.evaluation.reference_statistics import SUFFIX, load_statistics
 from genaudio.plugins.manager import registry
+from genaudio.runs.blocks import build_block
 from genaudio.runs.contenders import contenders, parsed
 
 DEFAULT_METRICS = ("fad", "kad")
@@ -85,15 +86,16 @@ def chosen_embedding(text: str | None, generated: ClipSet, reference: ClipSet | 
     if text is not None:
         return cast(Embedding, parsed("embedding", text))
     if isinstance(reference, FeatureSet):
-        return _embedding_of(reference.card)
+        return embedding_of(reference.card)
     rate = generated.clips[0].load().sample_rate
     return cast(Embedding, genaudio.create("embedding", "mel_statistics", rate=rate))
 
 
-def _embedding_of(card: Mapping[str, Any]) -> Embedding:
+def embedding_of(card: Mapping[str, Any]) -> Embedding:
+    """The embedding that a card of reference statistics tells of."""
     name = card.get("embedding")
     if not isinstance(name, str):
         raise GenaudioError(
             "reference statistics that name no embedding", expected="a card that says how they were made"
         )
-    return cast(Embedding, genaudio.create("embedding", name, **card.get("embedding_fields", {})))
+    return cast(Embedding, build_block("embedding", {"type": name, **(card.get("embedding_fields") or {})}))

@@ -49,6 +49,7 @@ def test_the_text_is_the_class_in_the_template_and_each_class_has_a_value() -> N
     assert found.by_class["b"].value == pytest.approx((2 + half) / 3)
     assert found.interval[0] <= found.value <= found.interval[1] <= 1
     assert found.card["template"] == "{label}"
+    assert found.by_class["a"].card["interval"] == "none"  # of its one clip
     assert "4 clips" in found.card["notes"][0]
     assert CLAPScore().texts(["dog_bark"]) == ("The sound of dog bark",)
 
@@ -72,5 +73,7 @@ def test_what_has_no_text_or_no_angle_is_refused() -> None:
     broken.features[2] = 0
     with pytest.raises(GenaudioError, match="1 of 4 features of sound are 0"):
         measure(CLAPScore(template="{label}"), broken, None, Letters())
+    with pytest.raises(GenaudioError, match="one clip for `clap_score`"):
+        measure(CLAPScore(template="{label}"), sounds().select(torch.tensor([1])), None, Letters())
     with pytest.raises(ValidationError, match="template"):
         CLAPScore(template="a sound")

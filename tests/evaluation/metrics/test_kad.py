@@ -83,6 +83,14 @@ def test_the_bandwidth_is_the_references_whatever_was_generated(gaussian_set: An
     assert far.value > near.value
 
 
+def test_of_an_even_number_of_pairs_the_bandwidth_is_the_lower_middle_as_kadtk_has_it(gaussian_set: Any) -> None:
+    """Clips at 0, 1, 3, 7: the distances 1, 2, 3, 4, 6, 7, of which torch's median, and so kadtk's, is 3."""
+    reference = FeatureSet.of(torch.tensor([[0.0], [1.0], [3.0], [7.0]]))
+    found = KAD(draws=0).measure(gaussian_set(5, 0, dimensions=1), reference).card["bandwidth"]
+    assert found == pytest.approx(3)
+    assert found == pytest.approx(float(torch.pdist(reference.features).median()))
+
+
 def test_it_has_no_bias_at_few_clips_and_its_interval_holds_0(gaussian_set: Any) -> None:
     values, inside = [], 0
     for seed in range(60):

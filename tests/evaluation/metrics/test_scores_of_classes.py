@@ -178,6 +178,53 @@ def test_a_saturated_classifier_gives_finite_values(metric: Metric) -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=repr)
+def test_clips_too_few_for_an_interval_are_refused(metric: Metric, classified_set: Any) -> None:
+    reference = classified_set((10, 10), 0)
+    for counts, given in (((1, 0), "one clip"), ((2, 1), "3 clips")):
+        with pytest.raises(GenaudioError, match=rf"^{given} for `\w+`\n +expected +at least 4\n +mend +more clips"):
+            metric.measure(classified_set(counts, 1), reference)
+    low, high = metric.measure(classified_set((2, 2), 1), reference).interval
+    assert low < high
+
+
+def test_a_class_of_one_clip_has_a_value_and_no_interval(classified_set: Any) -> None:
+    generated, reference = classified_set((1, 9), 0), classified_set((10, 10), 1)
+    found = KL(pairing="class").measure(generated, reference)
+    single, several = found.by_class["a"], found.by_class["b"]
+    assert single.interval == (single.value, single.value)
+    assert (single.card["interval"], single.card["notes"][-1]) == (
+        "none",
+        "of one clip there is no interval, and it adds nothing to that of a mean",
+    )
+    assert any(note.startswith("a: of one clip") for note in found.card["notes"])
+    # Draws of the class `b` alone, over two classes: half as wide as of that class, where it is not cut at 0.
+    assert found.interval[1] - found.value == pytest.approx((several.interval[1] - several.value) / 2)
+    nothing = KL(pairing="class").measure(classified_set((1, 1, 1, 1), 0), classified_set((5, 5, 5, 5), 1))
+    assert nothing.interval == (nothing.value, nothing.value)
+    assert nothing.card["notes"][-1].startswith("all 4 classes: of one clip")
+
+
+def test_what_has_no_exponential_is_refused_with_a_way_out() -> None:
+    """Logits 2,000 apart: 1,333 nats between two classes in the mean, and exp(710) is beyond float64."""
+    generated = certain((10, 10, 10))
+    with pytest.raises(GenaudioError, match=r"(?s)divergence of 1333 nats, whose exp.*at most 709 nats.*marginal: all"):
+        ModifiedInceptionScore().measure(generated, None)
+    strange = certain((1, 5, 5))  # the one clip of `a` is in either half alone
+    with pytest.raises(GenaudioError, match=r"whose exponential `inception_score` would be"):
+        InceptionScore(splits=1).measure(certain((1, 1, 1, 1)), None)
+    assert math.isfinite(InceptionScore(marginal="all").measure(strange, None).value)
+
+
+def test_the_other_halfs_marginal_has_no_upper_end_and_all_clips_has(classified_set: Any) -> None:
+    for each, documented in ((5, 5.06), (50, 4.08)):
+        generated = certain((each,) * 4, logit=20.0)
+        halves = InceptionScore().measure(generated, None)
+        whole = InceptionScore(marginal="all").measure(generated, None)
+        assert halves.value == pytest.approx(documented, abs=0.005)
+        assert whole.value <= whole.interval[1] <= 4 < halves.value <= halves.interval[1]
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=repr)
 def test_what_are_no_probabilities_is_refused(metric: Metric, classified_set: Any) -> None:
     fine = classified_set((10, 10), 0)
     with pytest.raises(GenaudioError, match=r"(?s)the generated clips have no probabilities.*gen train-classifier"):

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import genaudio
 from genaudio.core.errors import GenaudioError, RecipeError
+from genaudio.evaluation.feature_set import FeatureSet
+from genaudio.evaluation.reference_statistics import save_statistics
 from genaudio.runs.evaluating import evaluate
 from genaudio.runs.evaluation.checks import check_recipe
 from tests.runs.evaluation.conftest import tiny
@@ -60,8 +63,21 @@ def test_check_says_that_statistics_are_of_another_embedding(tiny_run: Path, tin
     assert code == 2
     assert said.startswith(f"--set evaluation.reference={statistics}  evaluation.reference\n")
     assert "bands 4" in said
-    with pytest.raises(RecipeError, match="has yet to train"):
+    assert f"mend      write embedding: {embedding}, or make the statistics anew with the recipe's embedding" in said
+    assert check(tiny_recipe, "--set", f"evaluation.reference={statistics}", "--set", f"embedding={embedding}")[0] == 0
+    with pytest.raises(RecipeError, match="has yet to train") as raised:
         check_recipe(tiny(tiny_recipe, f"evaluation.reference={statistics}", CLASSIFIER))
+    assert f"write embedding: {embedding}, or" in str(raised.value)
+
+
+def test_statistics_of_an_embedding_that_is_not_installed_are_told_with_all_its_fields(
+    tiny_recipe: Path, tmp_path: Path
+) -> None:
+    statistics = tmp_path / "real.safetensors"
+    card = {"embedding": "other/hears", "embedding_fields": {"rate": 8000, "kind": "no"}}
+    save_statistics(statistics, FeatureSet.of(torch.eye(3), card=card))
+    with pytest.raises(RecipeError, match=r'write embedding: \{type: other/hears, rate: 8000, kind: "no"\}, or make'):
+        check_recipe(tiny(tiny_recipe, f"evaluation.reference={statistics}"))
 
 
 def test_a_metric_that_its_embedding_cannot_serve_is_an_error_where_training_needs_it(
@@ -91,7 +107,7 @@ def test_a_metric_that_its_embedding_cannot_serve_is_an_error_where_training_nee
     [
         (["metric=kad", "evaluation.clips_per_class=1"], "2 clips for `kad`; an evaluation while training has 2 clips"),
         (["metric=[fad, fad_infinity]", "evaluation.clips_per_class=3"], "FAD-infinity of 6 rows of"),
-        ([CLASSIFIER, "metric=inception_score", "evaluation.clips_per_class=1"], "2 clips for an inception score"),
+        ([CLASSIFIER, "metric=inception_score", "evaluation.clips_per_class=1"], "2 clips for `inception_score`"),
         ([CLASSIFIER, "metric=kl"], "no real one of their name"),
         (["metric={type: fad, by_class: true}", "sampling.labels=[rain]"], "differ in metal"),
         (["metric={type: fad, by_class: true}", "conditioner=null"], "clips without a class"),

@@ -224,6 +224,30 @@ def test_too_few_clips_are_an_error_of_the_metric(generated, real):
     assert "one row" in str(caught.value)
 
 
+@pytest.mark.parametrize("side", ["generated", "reference"])
+def test_nothing_is_measured_where_every_clip_of_a_side_is_silent(generated, real, side, tmp_path):
+    def quiet(clips: ClipSet, factor: float, count: int) -> None:
+        for clip in clips.clips[:count]:
+            sound, rate = soundfile.read(clip.path)
+            soundfile.write(clip.path, factor * sound, rate, subtype="FLOAT")
+
+    clips = {"generated": generated, "reference": real}[side]
+    metrics = {"fad": FAD(draws=0), "kad": genaudio.create("metric", "kad", draws=0)}
+    quiet(clips, 1e-3, 11)
+    results = Evaluator(request(generated, real, metrics)).results()
+    assert f"11 of the 12 {side} clips are silent (peak below -60 dBFS)" in results["notes"]
+    quiet(clips, 1e-3, 12)
+    statistics = clip_features(MEL, "mel_statistics", real)
+    for reference, source in ((real, clips.folder), (statistics, "real.safetensors")):
+        source = generated.folder if side == "generated" else source
+        asked = request(generated, reference, metrics, reference_name=str(source), required=False)
+        with pytest.raises(GenaudioError) as caught:
+            Evaluator(asked).results()
+        (problem,) = caught.value.problems
+        assert problem.given == f"every clip of {source} is silent (the 12 {side} clips peak below -60 dBFS)"
+        assert (problem.path, problem.expected) == ("", "clips with sound")
+
+
 def test_no_reference_has_no_statistics(generated):
     with pytest.raises(GenaudioError, match="no reference"):
         Evaluator(request(generated, None, {"fad": FAD()})).reference_features()
