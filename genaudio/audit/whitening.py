@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from genaudio.core.errors import DataError
+from genaudio.evaluation.gram import gram
 
 _SMALLEST = 1e-6  # of the largest variance: directions below it hold rounding errors
 
@@ -44,7 +45,7 @@ class Whitening:
                 square = torch.zeros(values.shape[1], values.shape[1], dtype=torch.float64)
             count += len(values)
             total += values.sum(0)
-            square += values.T @ values
+            square += gram(values)
         if count < 2:
             raise DataError("the training clips hold no sound", expected="clips that are not silent")
         mean = total / count
