@@ -86,13 +86,13 @@ def made() -> dict[str, Sound]:
         "slower.wav": soxr.resample(copied, RATE, RATE * 1.02),
         "coded.mp3": copied,
         "stitch.wav": with_noise(np.concatenate([0.5 * first[8000:24000], 2 * second[2000:18000]]), 40),
-        "faint.wav": np.concatenate([0.005 * first[8000:18000], 2 * second[2000:18000]]),
         "excerpt.wav": excerpt,
         "new.wav": events(901),
         "rain.wav": noise(902),
         "silence.wav": silence,
         "longer.wav": events(903, 3.1),
         "short.wav": events(904, 0.05),
+        "faint.wav": np.concatenate([0.005 * first[8000:18000], 2 * second[2000:18000]]),
     }
 
 
