@@ -84,7 +84,7 @@ def test_create_reports_everything_that_is_wrong_with_the_parameters() -> None:
         "    expected  number, at least 0, or null (Highest noise level that gets fresh noise; null: no limit)\n"
         "solver heun: s_nois\n"
         "    given     the unknown key 's_nois'\n"
-        "    expected  one of s_churn, s_min, s_max, s_noise\n"
+        "    expected  one of s_churn, s_min, s_max, s_noise, finish\n"
         "    mend      did you mean 's_noise'?"
     )
 
