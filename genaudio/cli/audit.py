@@ -97,7 +97,7 @@ def audit(
     if fail_above is not None and not found.compared:
         raise RunError(
             f"none of the {len(found.result.clips)} generated clips had anything to compare",
-            expected="clips with 0.125 s of sound, for --fail-above to tell copies among",
+            expected="clips that hold as much sound as a patch is long, for --fail-above to tell copies among",
             mend="listen to them: a gate that silence passes is none",
         )
     share = len(found.result.copies) / len(found.result.clips)

@@ -71,6 +71,19 @@ def test_a_class_whose_scores_are_mostly_one_value_has_a_threshold_within_reach(
     assert 0.5 * max(scores) < found.threshold("a") < 3 * max(scores)
 
 
+def test_twenty_clips_put_the_threshold_neither_out_of_reach_nor_below_the_rate() -> None:
+    generator = torch.Generator().manual_seed(7)
+    thresholds = torch.tensor(
+        [
+            calibrate(sample.tolist(), [None] * FEWEST, rate=0.01, tail=0.2, seed=0).threshold(None)
+            for sample in torch.randn(20, FEWEST, generator=generator, dtype=torch.float64)
+        ],
+        dtype=torch.float64,
+    )
+    assert 2.33 < float(thresholds.median()) < 6  # 2.33: what 1% of a normal distribution exceeds
+    assert float(torch.special.erfc(thresholds / math.sqrt(2)).mean() / 2) <= 0.01
+
+
 def test_a_lower_rate_and_fewer_clips_mean_higher_thresholds() -> None:
     scores = gumbel(400, 5).tolist()
     levels = [calibrate(scores, [None] * 400, rate=r, tail=0.2, seed=0).threshold(None) for r in (0.1, 0.05, 0.01)]

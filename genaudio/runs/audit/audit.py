@@ -110,7 +110,7 @@ def _not_compared(result: AuditResult) -> list[str]:
         return []
     return [
         f"{silent} of {len(result.clips)} generated clips had nothing to compare: they are silent, or hold less sound "
-        "than a patch is long (0.125 s), and are called new for that alone"
+        "than a patch is long, and are called new for that alone"
     ]
 
 
