@@ -6,11 +6,20 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from genaudio.cli.interrupt import quiet_while_importing
+
+
+@pytest.fixture(autouse=True)
+def _not_ignored() -> Iterator[None]:
+    """A shell starts what it puts in the background with the signal ignored, the tests too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_within_the_import_of_torch_ends_the_process(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_sample_mistakes(tiny_run, tmp_path, capsys, words, message):
 
 
 def test_sample_says_how_many_clips_are_too_loud_or_silent(tiny_run, tmp_path, capsys):
-    words = ("--label", "rain", "--count", 2, "--set", "guidance=cfg", "--set", "guidance.scale=1e7")
+    words = ("--label", "rain", "--count", 2, "--set", "guidance=cfg", "--set", "guidance.scale=1e8")
     assert gen("sample", tiny_run, "--out", tmp_path / "clips", *words) == 0
     assert "sample: 2 of 2 clips peaked above full scale: turned down" in capsys.readouterr().err
     manifest = json.loads((tmp_path / "clips/manifest.json").read_text())
